@@ -9,7 +9,7 @@
 # The folder is $NATSD_CACHE, else ~/.cache/natsd-peers.  What could not be brought is named on the last line and in the
 # file 'missing' there, one word each; the tests that need it are left out.  With --demand that is an error.
 set -u
-cache=${NATSD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/natsd-peers}
+cache=${NATSD_CACHE:-$HOME/.cache/natsd-peers}
 mkdir -p "$cache" && cd "$cache" || exit 1
 exec 9>"$cache/.lock" && flock 9
 log=$cache/bring.log
