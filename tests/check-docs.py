@@ -8,6 +8,7 @@ natsd.8, each path that README or a manual page names.
 import os
 import re
 import sys
+import textwrap
 
 INTERNALS = 'man/natsd-internals.7'
 CONFIGURATION = 'man/natsd.conf.5'
@@ -44,8 +45,9 @@ def unquoted(text):
 
 
 def roff(text):
-    text = text.replace('\\', '\\e').replace('"', '\\(dq')
-    return '\\&' + text if text[:1] in ".'" else text
+    """Text as lines of roff that fit into 80 columns and are no requests."""
+    lines = textwrap.wrap(text.replace('\\', '\\e'), 78, break_long_words=False, break_on_hyphens=False)
+    return '\n'.join('\\&' + line if line[:1] in ".'" else line for line in lines)
 
 
 def messages():
@@ -53,11 +55,11 @@ def messages():
     for name, _, number, senders, receivers, descriptors, fields, text in rows('shared/ipc/messages.def', 'MSG'):
         way = '%s to %s' % tuple(' or '.join(part.strip().lower() for part in side.split('|')) for side in (senders, receivers))
         out.append('.It Dv %s Pq %s , %s%s' % (name, number, way, ', up to %s descriptors' % descriptors if descriptors != '0' else ''))
-        out.append(roff(unquoted(text)) + '.')
+        out.append(roff(unquoted(text) + '.'))
         parts = re.findall(r'(\w+)\((\w+)\)', fields)
         if parts:
             out.append('.br')
-            out.append('Fields: ' + ', '.join('%s %s' % (kind.lower(), field) for kind, field in parts) + '.')
+            out.append(roff('Fields: ' + ', '.join('%s %s' % (kind.lower(), field) for kind, field in parts) + '.'))
     return out + ['.El']
 
 
@@ -65,7 +67,7 @@ def counters():
     out = ['.Bl -tag -width Ds']
     for row in rows('shared/ipc/counters.def', 'COUNTER'):
         out.append('.It Va %s' % row[0].lower())
-        out.append(roff(unquoted(row[-1])) + '.')
+        out.append(roff(unquoted(row[-1]) + '.'))
     return out + ['.El']
 
 

@@ -26,8 +26,6 @@ held cppcheck --quiet --enable=warning,portability --inline-suppr --error-exitco
 	--std=c11 --template='{file}:{line}: {severity}: {message} [{id}]' --max-configs=2 -D__linux__ -D__x86_64__ -D_GNU_SOURCE \
 	-Ishared -I. --suppress=missingIncludeSystem --suppressions-list=tests/tidy.suppress shared master worker
 held python3 -B tests/check-docs.py
-pages=$(ls man/*.[0-9])
-for page in $pages; do
-	held mandoc -T lint -W style "$page"
-done
+# Whether the other pages are installed on this machine says nothing about ours.
+if mandoc -T lint -W style man/*.[0-9] 2>/dev/null | grep -v 'referenced manual not found'; then bad=1; fi
 exit $bad
