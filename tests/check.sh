@@ -3,7 +3,7 @@
 #
 # Parts, in the order they run:
 #   peers    brings nats-server, the CLI and the client libraries into the cache (tests/peers/bring.sh)
-#   build    release, probes and ASan+UBSan builds of the programs and tests, warnings as errors
+#   build    release, probes and ASan+UBSan builds of the programs and tests, warnings as errors; tests/hardening.sh on the release
 #   unit     tests/unit/test_*, each a cmocka program, in the build MODE (asan)
 #   replay   tests/fuzz/fuzz_*, each over its seeds, in the build MODE (asan)
 #   model    tests/sim/*.sh, each a model checked by a program of its own
@@ -88,6 +88,13 @@ if part build; then
 	make_here MODE=release all || exit 1
 	make_here MODE=probes all || exit 1
 	make_here MODE=asan all tests fuzzers || exit 1
+	for s in master master/authd worker; do
+		n=natsd-$(basename $s)
+		[ $s != master ] || n=natsd
+		[ -e $s/main.c ] || continue
+		tests/hardening.sh "build/$(basename "$CC")-release/$n" >"$logs/hardening-$n.log" 2>&1
+		verdict "hardening $n" $? "$logs/hardening-$n.log"
+	done
 fi
 out=build/$(basename "$CC")-$mode
 
