@@ -18,7 +18,7 @@ enum json_kind { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSO
 
 struct json {
 	enum json_kind kind;
-	uint32_t count; /* children of an array or object */
+	uint32_t count;   /* children of an array or object */
 	const char *text; /* string (decoded, invalid UTF-8 replaced as Go does) or number as written; NUL-ended */
 	size_t length;
 	const char *key; /* of a member of an object; NUL-ended; NULL otherwise */
@@ -40,7 +40,8 @@ const struct json *json_member_fold(const struct json *object, const char *key);
 /* Whether this member's name folds to key; for walks in the order of the input. */
 bool json_key_fold(const struct json *member, const char *key);
 
-/* The value as Go would store it into a field of that type; false = wrong type or out of range. NULL and null leave *out alone (true). */
+/* The value as Go would store it into a field of that type; false = wrong type or out of range. NULL and null leave *out alone
+ * (true). */
 bool json_get_bool(const struct json *value, bool *out);
 bool json_get_i64(const struct json *value, int64_t *out);
 bool json_get_u64(const struct json *value, uint64_t *out);

@@ -18,8 +18,8 @@ typedef const void *(*map_key_function)(const void *value, size_t *n);
 struct map_table {
 	void **values;
 	uint64_t *numbers; /* keys of a u64 map, else NULL */
-	uint32_t *hashes; /* 0 = free slot */
-	size_t mask; /* slots - 1; slots are a power of two */
+	uint32_t *hashes;  /* 0 = free slot */
+	size_t mask;       /* slots - 1; slots are a power of two */
 	size_t count;
 };
 
@@ -28,7 +28,7 @@ struct map {
 	map_key_function key_of; /* NULL: u64 keys */
 	struct map_table now;
 	struct map_table old; /* being emptied while a change of size is under way */
-	size_t cursor; /* slots of `old` below it are empty */
+	size_t cursor;        /* slots of `old` below it are empty */
 };
 
 /* Starts an empty map; it owns no memory until the first put. */

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 struct memory_stats {
-	uint64_t blocks; /* handed out and not yet freed */
-	uint64_t bytes; /* of those blocks, as the allocator rounds them */
+	uint64_t blocks;   /* handed out and not yet freed */
+	uint64_t bytes;    /* of those blocks, as the allocator rounds them */
 	uint64_t failures; /* requests refused since the start */
 };
 

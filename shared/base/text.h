@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Go's %q: double quotes, \a \b \f \n \r \t \v \" \\, \x01, \u00a0, \U000e0001, \xff for bytes that are not UTF-8; printable as is. */
+/* Go's %q: double quotes, \a \b \f \n \r \t \v \" \\, \x01, \u00a0, \U000e0001, \xff for bytes that are not UTF-8; printable as is.
+ */
 size_t text_quote(char *out, size_t size, const void *text, size_t n);
 
 /* As text_quote, without the quotes around it. */
@@ -38,7 +39,8 @@ bool text_equal_fold(const char *a, size_t a_length, const char *b, size_t b_len
 /* Shortest digits that read back as the same number, laid out as Go's encoding/json does. NaN and infinities give an empty text. */
 size_t text_double(char *out, size_t size, double value);
 
-/* Next code point of UTF-8 text (at < n); *rune is 0xfffd and the result 1 for an invalid byte, else the length 1..4 (Go's DecodeRune). */
+/* Next code point of UTF-8 text (at < n); *rune is 0xfffd and the result 1 for an invalid byte, else the length 1..4 (Go's
+ * DecodeRune). */
 size_t text_rune(const void *text, size_t n, uint32_t *rune);
 
 /* UTF-8 of a code point (surrogates and beyond become U+FFFD); returns the length 1..4. */
