@@ -16,14 +16,14 @@
 
 #include "bench.h"
 
-#define ANSWER_ROOM	8192
-#define DIAL_EVERY_US	100
+#define ANSWER_ROOM 8192
+#define DIAL_EVERY_US 100
 
 struct visit {
-	int	 fd;
-	bool	 greeted;		/* INFO has come, CONNECT is sent */
-	size_t	 len;
-	char	 answer[ANSWER_ROOM];
+	int fd;
+	bool greeted; /* INFO has come, CONNECT is sent */
+	size_t len;
+	char answer[ANSWER_ROOM];
 };
 
 static void
@@ -102,7 +102,7 @@ connect_run(const struct bench_args *args)
 	for (unsigned i = 0; i < args->clients; i++)
 		connect_dial(epoll, &visits[i]);
 	proc_usage(args->server_pid, &from);
-	connect_turns(epoll, from.wall_ns + 100000000);	/* warm up */
+	connect_turns(epoll, from.wall_ns + 100000000); /* warm up */
 	proc_usage(args->server_pid, &from);
 	done = connect_turns(epoll, from.wall_ns + (uint64_t)(args->seconds * 1e9));
 	proc_usage(args->server_pid, &to);

@@ -13,24 +13,24 @@
 
 #include "bench.h"
 
-#define SEND_MAX	(1U << 20)
+#define SEND_MAX (1U << 20)
 
 struct publisher {
-	struct conn	 conn;
-	size_t		 offset;	/* in the block */
-	uint64_t	 blocks;	/* sent whole */
-	bool		 stopped;
+	struct conn conn;
+	size_t offset;   /* in the block */
+	uint64_t blocks; /* sent whole */
+	bool stopped;
 };
 
 struct flow {
-	struct plan	 plan;
-	struct block	 block;
+	struct plan plan;
+	struct block block;
 	struct publisher publishers[BENCH_CONNS_MAX];
-	struct receiver	 receivers[BENCH_CONNS_MAX];
-	bool		 done[BENCH_CONNS_MAX];
-	unsigned	 publishing;
-	unsigned	 receiving;
-	int		 epoll;
+	struct receiver receivers[BENCH_CONNS_MAX];
+	bool done[BENCH_CONNS_MAX];
+	unsigned publishing;
+	unsigned receiving;
+	int epoll;
 };
 
 static void
@@ -112,8 +112,7 @@ flow_publish(struct flow *flow, struct publisher *publisher, bool time_is_up)
 	size_t len = block->len - publisher->offset;
 	ssize_t n;
 
-	n = send(publisher->conn.fd, block->data + publisher->offset, len < SEND_MAX ? len : SEND_MAX,
-	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	n = send(publisher->conn.fd, block->data + publisher->offset, len < SEND_MAX ? len : SEND_MAX, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n == -1)
@@ -168,8 +167,7 @@ flow_print(const struct flow *flow, const struct usage *from, const struct usage
 		messages *= flow->plan.subs;
 	for (unsigned i = 0; i < flow->plan.subs; i++)
 		looked_at += flow->receivers[i].looked_at;
-	printf("{\"published\":%llu,\"looked_at\":%llu,", (unsigned long long)flow_published(flow),
-	    (unsigned long long)looked_at);
+	printf("{\"published\":%llu,\"looked_at\":%llu,", (unsigned long long)flow_published(flow), (unsigned long long)looked_at);
 	proc_print_usage(from, to, messages);
 	printf("}\n");
 }
@@ -186,8 +184,8 @@ flow_run(const struct bench_args *args)
 	plan_make(&flow->plan, args);
 	plan_block(&flow->plan, &flow->block);
 	flow_open(flow, args);
-	proc_usage(args->server_pid, &from);	/* finds the processes, */
-	proc_usage(args->server_pid, &from);	/* measures */
+	proc_usage(args->server_pid, &from); /* finds the processes, */
+	proc_usage(args->server_pid, &from); /* measures */
 	flow_turns(flow, from.wall_ns + (uint64_t)(args->seconds * 1e9));
 	for (unsigned i = 0; flow->plan.subs == 0 && i < flow->plan.pubs; i++)
 		net_sync(&flow->publishers[i].conn);

@@ -14,42 +14,40 @@
 #include "bench.h"
 
 struct command {
-	const char	*name;
-	int		(*run)(const struct bench_args *);
-	const char	*what;
+	const char *name;
+	int (*run)(const struct bench_args *);
+	const char *what;
 };
 
 static const struct command commands[] = {
-	{ "flow",	flow_run,	"publish as fast as the socket takes, until all is received" },
-	{ "request",	request_run,	"request and reply, one in flight per client" },
-	{ "paced",	paced_run,	"latency at a given rate" },
-	{ "idle",	idle_run,	"memory of connections" },
-	{ "subs",	subs_run,	"memory of subscriptions" },
-	{ "connect",	connect_run,	"new connections per second" },
-	{ "start",	start_run,	"start of a server to its first INFO: start -p PORT -- COMMAND..." },
+	{ "flow", flow_run, "publish as fast as the socket takes, until all is received" },
+	{ "request", request_run, "request and reply, one in flight per client" },
+	{ "paced", paced_run, "latency at a given rate" },
+	{ "idle", idle_run, "memory of connections" },
+	{ "subs", subs_run, "memory of subscriptions" },
+	{ "connect", connect_run, "new connections per second" },
+	{ "start", start_run, "start of a server to its first INFO: start -p PORT -- COMMAND..." },
 };
 
 static const struct option options[] = {
-	{ "port",	required_argument, NULL, 'p' },
-	{ "pid",	required_argument, NULL, 'P' },
-	{ "workers",	required_argument, NULL, 'w' },
-	{ "shape",	required_argument, NULL, 'S' },
-	{ "pubs",	required_argument, NULL, 'a' },
-	{ "subs",	required_argument, NULL, 'b' },
-	{ "subjects",	required_argument, NULL, 'j' },
-	{ "filters",	required_argument, NULL, 'f' },
-	{ "idle",	required_argument, NULL, 'i' },
-	{ "clients",	required_argument, NULL, 'c' },
-	{ "count",	required_argument, NULL, 'n' },
-	{ "rate",	required_argument, NULL, 'r' },
-	{ "size",	required_argument, NULL, 's' },
-	{ "seconds",	required_argument, NULL, 't' },
-	{ "spin",	no_argument,	   NULL, 'x' },
-	{ NULL,		0,		   NULL, 0 },
+	{ "port", required_argument, NULL, 'p' },
+	{ "pid", required_argument, NULL, 'P' },
+	{ "workers", required_argument, NULL, 'w' },
+	{ "shape", required_argument, NULL, 'S' },
+	{ "pubs", required_argument, NULL, 'a' },
+	{ "subs", required_argument, NULL, 'b' },
+	{ "subjects", required_argument, NULL, 'j' },
+	{ "filters", required_argument, NULL, 'f' },
+	{ "idle", required_argument, NULL, 'i' },
+	{ "clients", required_argument, NULL, 'c' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "rate", required_argument, NULL, 'r' },
+	{ "size", required_argument, NULL, 's' },
+	{ "seconds", required_argument, NULL, 't' },
+	{ NULL, 0, NULL, 0 },
 };
 
-static void __attribute__((noreturn))
-usage(void)
+static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr, "usage: natsd-bench COMMAND -p PORT [--pid PID] [--workers N] [options] [-- COMMAND...]\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -104,7 +102,6 @@ set_option(struct bench_args *args, int letter, const char *value)
 	case 'r': args->rate = number(value, 10000000); break;
 	case 's': args->size = number(value, 64U << 20); break;
 	case 't': args->seconds = seconds(value); break;
-	case 'x': args->spin = true; break;
 	default: usage();
 	}
 }
@@ -128,8 +125,15 @@ int
 main(int argc, char **argv)
 {
 	struct bench_args args = {
-		.shape = "same", .workers = 1, .pubs = 1, .subs = 1, .subjects = 1, .filters = 1, .clients = 1,
-		.size = 128, .seconds = 1.0,
+		.shape = "same",
+		.workers = 1,
+		.pubs = 1,
+		.subs = 1,
+		.subjects = 1,
+		.filters = 1,
+		.clients = 1,
+		.size = 128,
+		.seconds = 1.0,
 	};
 	int letter;
 

@@ -16,14 +16,14 @@
 
 #include "bench.h"
 
-#define HOLD_MAX		64	/* connections to wrong workers held while asking for the right one */
-#define DIALS_PER_ADDRESS	4096	/* then the next source address, so that ports in TIME_WAIT never run out */
+#define HOLD_MAX 64            /* connections to wrong workers held while asking for the right one */
+#define DIALS_PER_ADDRESS 4096 /* then the next source address, so that ports in TIME_WAIT never run out */
 
 static struct {
-	struct sockaddr_in	 server;
-	unsigned		 workers;
-	uint32_t		 source;
-	unsigned		 dials;
+	struct sockaddr_in server;
+	unsigned workers;
+	uint32_t source;
+	unsigned dials;
 } net;
 
 static const char hello[] =

@@ -14,29 +14,28 @@
 
 #include "bench.h"
 
-#define TICK_NS		50000U
-#define BATCH_MAX	4096U
-#define WARM_UP		0.2	/* seconds, not counted */
+#define TICK_NS 50000U
+#define BATCH_MAX 4096U
+#define WARM_UP 0.2 /* seconds, not counted */
 
 struct pace {
-	struct stream	 subscriber;
-	struct conn	 publisher;
-	struct samples	 samples;
-	struct samples	 late;		/* how late the generator itself was */
-	char		*lines;
-	size_t		 each;		/* bytes per message */
-	size_t		 len;		/* of the batch being sent */
-	size_t		 offset;
-	uint64_t	 start_ns;
-	uint64_t	 counted_ns;	/* messages sent before are warm-up */
-	uint64_t	 end_ns;
-	uint64_t	 sent;
-	uint64_t	 received;
-	double		 rate;
-	size_t		 size;
-	int		 epoll;
-	bool		 spin;
-	bool		 blocked;
+	struct stream subscriber;
+	struct conn publisher;
+	struct samples samples;
+	struct samples late; /* how late the generator itself was */
+	char *lines;
+	size_t each; /* bytes per message */
+	size_t len;  /* of the batch being sent */
+	size_t offset;
+	uint64_t start_ns;
+	uint64_t counted_ns; /* messages sent before are warm-up */
+	uint64_t end_ns;
+	uint64_t sent;
+	uint64_t received;
+	double rate;
+	size_t size;
+	int epoll;
+	bool blocked;
 };
 
 static void
@@ -137,8 +136,6 @@ paced_wait(const struct pace *pace, uint64_t tick_ns)
 	struct timespec timeout = { .tv_nsec = (long)left };
 	struct epoll_event event;
 
-	if (pace->spin)
-		return true;
 	if (now >= pace->end_ns && pace->offset == pace->len)
 		timeout = (struct timespec){ .tv_sec = BENCH_TIMEOUT_MS / 1000 };
 	int n = epoll_pwait2(pace->epoll, &event, 1, &timeout, NULL);
@@ -168,7 +165,7 @@ paced_turns(struct pace *pace)
 int
 paced_run(const struct bench_args *args)
 {
-	struct pace pace = { .rate = args->rate, .size = args->size, .spin = args->spin };
+	struct pace pace = { .rate = args->rate, .size = args->size };
 	struct usage from, to;
 
 	if (args->rate == 0 || args->size < sizeof(uint64_t))

@@ -14,8 +14,8 @@
 
 #include "bench.h"
 
-#define BLOCK_MIN	(256U << 10)
-#define SUBJECT_MAX	64
+#define BLOCK_MIN (256U << 10)
+#define SUBJECT_MAX 64
 
 void
 plan_make(struct plan *plan, const struct bench_args *args)
@@ -28,13 +28,17 @@ plan_make(struct plan *plan, const struct bench_args *args)
 	if (shape == 4)
 		errx(2, "no such shape: %s", args->shape);
 	*plan = (struct plan){
-		.shape = (enum shape)shape, .pubs = args->pubs, .subs = args->subs, .subjects = args->subjects,
-		.filters = args->filters, .size = args->size,
+		.shape = (enum shape)shape,
+		.pubs = args->pubs,
+		.subs = args->subs,
+		.subjects = args->subjects,
+		.filters = args->filters,
+		.size = args->size,
 	};
 	if (plan->pubs == 0 || plan->subjects == 0 || plan->filters == 0)
 		errx(2, "publishers, subjects and filters must not be 0");
-	if (plan->shape == SHAPE_WILD && (plan->subs == 0 || plan->filters > 900 || plan->filters % plan->subs != 0 ||
-	    plan->subjects % plan->filters != 0))
+	if (plan->shape == SHAPE_WILD &&
+	    (plan->subs == 0 || plan->filters > 900 || plan->filters % plan->subs != 0 || plan->subjects % plan->filters != 0))
 		errx(2, "wild: subscribers must divide filters (at most 900), and filters must divide subjects");
 	if (plan->shape == SHAPE_EXACT && (plan->subs != 1 || plan->filters < plan->subjects))
 		errx(2, "exact: one subscriber, and at least as many filters as subjects");
@@ -47,18 +51,10 @@ plan_subject(const struct plan *plan, unsigned i, char *subject)
 	int n = 0;
 
 	switch (plan->shape) {
-	case SHAPE_SAME:
-		n = snprintf(subject, SUBJECT_MAX, "bench.same");
-		break;
-	case SHAPE_WILD:
-		n = snprintf(subject, SUBJECT_MAX, "bench.%03u.%04u", i % plan->filters, i / plan->filters);
-		break;
-	case SHAPE_MANY:
-		n = snprintf(subject, SUBJECT_MAX, "bench.%07u", i);
-		break;
-	case SHAPE_EXACT:
-		n = snprintf(subject, SUBJECT_MAX, "bench.%07u", i * (plan->filters / plan->subjects));
-		break;
+	case SHAPE_SAME: n = snprintf(subject, SUBJECT_MAX, "bench.same"); break;
+	case SHAPE_WILD: n = snprintf(subject, SUBJECT_MAX, "bench.%03u.%04u", i % plan->filters, i / plan->filters); break;
+	case SHAPE_MANY: n = snprintf(subject, SUBJECT_MAX, "bench.%07u", i); break;
+	case SHAPE_EXACT: n = snprintf(subject, SUBJECT_MAX, "bench.%07u", i * (plan->filters / plan->subjects)); break;
 	}
 	return (size_t)n;
 }
@@ -78,8 +74,7 @@ plan_block(const struct plan *plan, struct block *block)
 	unsigned cycle = plan->shape == SHAPE_SAME ? 1 : plan->subjects, cycles;
 	size_t each, at = 0;
 
-	each = (size_t)snprintf(head, sizeof(head), "PUB  %zu\r\n", plan->size) + plan_subject(plan, 0, subject) +
-	    plan->size + 2;
+	each = (size_t)snprintf(head, sizeof(head), "PUB  %zu\r\n", plan->size) + plan_subject(plan, 0, subject) + plan->size + 2;
 	cycles = (unsigned)((BLOCK_MIN + each * cycle - 1) / (each * cycle));
 	block->msgs = cycles * cycle;
 	block->len = each * block->msgs;

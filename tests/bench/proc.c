@@ -13,8 +13,8 @@
 
 #include "bench.h"
 
-#define PROCESSES_MAX	64
-#define SETTLE_STEP_US	100000
+#define PROCESSES_MAX 64
+#define SETTLE_STEP_US 100000
 
 static uint64_t
 clock_ns(clockid_t clock)
@@ -176,8 +176,8 @@ proc_print_usage(const struct usage *from, const struct usage *to, uint64_t mess
 	double server = (double)(to->server_ns - from->server_ns), own = (double)(to->own_ns - from->own_ns);
 	double each = (double)(messages == 0 ? 1 : messages);
 
-	printf("\"messages\":%llu,\"seconds\":%.4f,\"per_second\":%.1f,", (unsigned long long)messages, wall / 1e9,
-	    each * 1e9 / wall);
+	printf(
+	    "\"messages\":%llu,\"seconds\":%.4f,\"per_second\":%.1f,", (unsigned long long)messages, wall / 1e9, each * 1e9 / wall);
 	printf("\"server_ns\":%.2f,\"own_ns\":%.2f,\"server_cores\":%.3f,\"own_cores\":%.3f", server / each, own / each,
 	    server / wall, own / wall);
 }

@@ -12,10 +12,10 @@
 
 #include "bench.h"
 
-#define WINDOW		(64U << 10)
-#define SKIP_MAX	(16U << 20)	/* never touched: the kernel only checks the addresses */
-#define FIRST_LOOKS	8
-#define LOOK_EVERY	64
+#define WINDOW (64U << 10)
+#define SKIP_MAX (16U << 20) /* never touched: the kernel only checks the addresses */
+#define FIRST_LOOKS 8
+#define LOOK_EVERY 64
 
 static const char prefix[] = "MSG bench.";
 

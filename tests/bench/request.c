@@ -10,27 +10,28 @@
 
 #include "bench.h"
 
-#define PAYLOAD		16
-#define SAMPLES_MAX	4000000
-#define REPLIES_ROOM	(64U << 10)
+#define PAYLOAD 16
+#define SAMPLES_MAX 4000000
+#define REPLIES_ROOM (64U << 10)
 
 struct requester {
-	struct stream	 stream;
-	char		 line[128];	/* the request; its payload holds the sequence */
-	size_t		 len;
-	uint64_t	 sent_ns;
-	uint32_t	 sequence;
+	struct stream stream;
+	char line[128]; /* the request; its payload holds the sequence */
+	size_t len;
+	uint64_t sent_ns;
+	uint32_t sequence;
 };
 
 struct exchange {
 	struct requester requesters[BENCH_CONNS_MAX];
-	struct stream	 responder;
-	struct samples	 samples;
-	unsigned	 clients;
-	unsigned	 in_flight;
-	uint64_t	 answered;
-	uint64_t	 end_ns;
-	int		 epoll;
+	struct stream responder;
+	struct samples samples;
+	unsigned clients;
+	unsigned in_flight;
+	uint64_t answered;
+	uint64_t end_ns;
+	int epoll;
+	char replies[REPLIES_ROOM];
 };
 
 static void
@@ -65,8 +66,8 @@ request_open(struct exchange *exchange)
 		net_send_all(requester->stream.conn.fd, line, (size_t)n);
 		net_sync(&requester->stream.conn);
 		request_watch(exchange, requester->stream.conn.fd, i);
-		requester->len = (size_t)snprintf(requester->line, sizeof(requester->line),
-		    "PUB bench.service _INBOX.bench.%u %d\r\n%016u\r\n", i, PAYLOAD, 0);
+		requester->len = (size_t)snprintf(
+		    requester->line, sizeof(requester->line), "PUB bench.service _INBOX.bench.%u %d\r\n%016u\r\n", i, PAYLOAD, 0);
 	}
 }
 
@@ -88,19 +89,18 @@ request_respond(struct exchange *exchange)
 {
 	struct stream *stream = &exchange->responder;
 	struct message message;
-	char lines[REPLIES_ROOM];
 	size_t len = 0;
 
 	if (!stream_fill(stream))
 		return;
 	while (stream_next(stream, &message)) {
-		if (message.reply == NULL || message.len != PAYLOAD || len + 256 > sizeof(lines))
+		if (message.reply == NULL || message.len != PAYLOAD || len + 256 > REPLIES_ROOM)
 			errx(1, "not a request");
-		len += (size_t)snprintf(lines + len, sizeof(lines) - len, "PUB %.*s %d\r\n%.*s\r\n", (int)message.reply_len,
-		    message.reply, PAYLOAD, PAYLOAD, message.payload);
+		len += (size_t)snprintf(exchange->replies + len, REPLIES_ROOM - len, "PUB %.*s %d\r\n%.*s\r\n",
+		    (int)message.reply_len, message.reply, PAYLOAD, PAYLOAD, message.payload);
 	}
 	if (len > 0)
-		net_send_all(stream->conn.fd, lines, len);
+		net_send_all(stream->conn.fd, exchange->replies, len);
 }
 
 static void
@@ -165,7 +165,7 @@ request_run(const struct bench_args *args)
 	samples_setup(&exchange->samples, SAMPLES_MAX);
 	request_open(exchange);
 	proc_usage(args->server_pid, &from);
-	request_round(exchange, args->seconds / 10);	/* warm up */
+	request_round(exchange, args->seconds / 10); /* warm up */
 	proc_usage(args->server_pid, &from);
 	request_round(exchange, args->seconds);
 	proc_usage(args->server_pid, &to);

@@ -11,7 +11,7 @@
 
 #include "bench.h"
 
-#define STREAM_ROOM	(256U << 10)
+#define STREAM_ROOM (256U << 10)
 
 void
 stream_setup(struct stream *stream)
