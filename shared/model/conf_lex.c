@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/text.h"
 #include "model/conf_lex.h"
 
 #define END_OF_INPUT 0
@@ -33,7 +34,8 @@ enum lex_state {
 	LEX_MAP_KEY_END,
 	LEX_MAP_VALUE,
 	LEX_MAP_VALUE_END,
-	LEX_QUOTED_STRING,
+	LEX_SINGLE_QUOTED,
+	LEX_DOUBLE_QUOTED,
 	LEX_STRING,
 	LEX_TEXT_BLOCK,
 	LEX_NUMBER,
@@ -43,36 +45,6 @@ enum lex_state {
 };
 
 typedef enum lex_state lex_function(struct conf_lexer *);
-
-uint32_t
-conf_lex_decode(const char *text, size_t size, size_t *width)
-{
-	static const struct {
-		uint8_t mask, lead, length;
-		uint32_t least;
-	} forms[] = { { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
-	uint8_t lead;
-	uint32_t character;
-	size_t form, i;
-
-	CHECK(size > 0);
-	lead = (uint8_t)text[0];
-	*width = 1;
-	for (form = 0; form < 4 && (lead & forms[form].mask) != forms[form].lead; form++)
-		continue;
-	if (form == 4 || forms[form].length > size)
-		return 0xfffd;
-	character = (uint32_t)lead & (uint32_t)(uint8_t)~forms[form].mask;
-	for (i = 1; i < forms[form].length; i++) {
-		if (((uint8_t)text[i] & 0xc0) != 0x80)
-			return 0xfffd;
-		character = character << 6 | ((uint8_t)text[i] & 0x3f);
-	}
-	if (character < forms[form].least || character > 0x10ffff || (character >= 0xd800 && character <= 0xdfff))
-		return 0xfffd;
-	*width = forms[form].length;
-	return character;
-}
 
 bool
 conf_lex_digit(uint32_t character)
@@ -102,8 +74,8 @@ conf_lex_digit(uint32_t character)
 	return false;
 }
 
-static bool
-lex_is_space(uint32_t c)
+bool
+conf_lex_space(uint32_t c)
 {
 	return (c >= '\t' && c <= '\r') || c == ' ' || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
 	    c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
@@ -153,7 +125,7 @@ lex_next(struct conf_lexer *lx)
 		lx->line++;
 		lx->line_start = lx->at;
 	}
-	character = conf_lex_decode(lx->input + lx->at, lx->size - lx->at, &lx->width);
+	lx->width = text_rune(lx->input + lx->at, lx->size - lx->at, &character);
 	lx->at += lx->width;
 	return character;
 }
@@ -251,27 +223,13 @@ lex_error(struct conf_lexer *lx, const char *format, ...)
 static const char *
 lex_show(uint32_t c, char shown[8])
 {
-	size_t n = 0;
+	size_t n;
 
 	if (c == END_OF_INPUT)
 		return "EOF";
 	if (c == '\n')
 		return "\\n";
-	if (c < 0x80) {
-		shown[n++] = (char)c;
-	} else if (c < 0x800) {
-		shown[n++] = (char)(0xc0 | c >> 6);
-		shown[n++] = (char)(0x80 | (c & 0x3f));
-	} else if (c < 0x10000) {
-		shown[n++] = (char)(0xe0 | c >> 12);
-		shown[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-		shown[n++] = (char)(0x80 | (c & 0x3f));
-	} else {
-		shown[n++] = (char)(0xf0 | c >> 18);
-		shown[n++] = (char)(0x80 | (c >> 12 & 0x3f));
-		shown[n++] = (char)(0x80 | (c >> 6 & 0x3f));
-		shown[n++] = (char)(0x80 | (c & 0x3f));
-	}
+	n = text_put_rune(shown, c);
 	shown[n] = '\0';
 	return shown;
 }
@@ -349,7 +307,7 @@ lex_top(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_TOP);
 	if (c == '{') {
 		lex_ignore(lx);
@@ -384,7 +342,7 @@ lex_block_start(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_BLOCK_START);
 	if (c == '{') {
 		lex_ignore(lx);
@@ -469,7 +427,7 @@ lex_key_start(struct conf_lexer *lx)
 
 	if (lex_is_separator(c))
 		return lex_error(lx, "Unexpected key separator '%s'", lex_show(c, shown));
-	if (lex_is_space(c)) {
+	if (conf_lex_space(c)) {
 		lex_next(lx);
 		return lex_skip(lx, LEX_KEY_START);
 	}
@@ -502,7 +460,7 @@ lex_key(struct conf_lexer *lx)
 	uint32_t c;
 
 	for (c = lex_peek(lx); !lex_is_separator(c) && c != END_OF_INPUT; c = lex_peek(lx)) {
-		if (lex_is_space(c))
+		if (conf_lex_space(c))
 			return lex_keyword_or_key(lx, false);
 		lex_next(lx);
 	}
@@ -515,7 +473,7 @@ lex_key_end(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_KEY_END);
 	if (lex_is_separator(c))
 		return lex_skip(lx, LEX_VALUE);
@@ -597,11 +555,11 @@ lex_value(struct conf_lexer *lx)
 		lex_ignore(lx);
 		lex_emit(lx, CONF_ITEM_MAP_START);
 		return LEX_MAP_KEY_START;
-	case '\'':
+	case '\'': lex_ignore(lx); return LEX_SINGLE_QUOTED;
 	case '"':
 		lex_ignore(lx);
-		lx->string_state = LEX_QUOTED_STRING;
-		return LEX_QUOTED_STRING;
+		lx->string_state = LEX_DOUBLE_QUOTED;
+		return LEX_DOUBLE_QUOTED;
 	case '(':
 		lex_ignore(lx);
 		return LEX_TEXT_BLOCK;
@@ -624,7 +582,7 @@ lex_array_value(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_ARRAY_VALUE);
 	if (lex_opens_comment(lx, c))
 		return lex_call(lx, LEX_COMMENT, LEX_ARRAY_VALUE);
@@ -680,7 +638,7 @@ lex_map_key_start(struct conf_lexer *lx)
 		return lex_error(lx, "Unexpected array end '%s' processing map.", lex_show(c, shown));
 	if (c == END_OF_INPUT)
 		return lex_error(lx, "Unexpected EOF processing map.");
-	if (lex_is_space(c)) {
+	if (conf_lex_space(c)) {
 		lex_next(lx);
 		return lex_skip(lx, LEX_MAP_KEY_START);
 	}
@@ -710,7 +668,7 @@ lex_map_key(struct conf_lexer *lx)
 	for (c = lex_peek(lx); !lex_is_separator(c); c = lex_peek(lx)) {
 		if (c == END_OF_INPUT)
 			return lex_error(lx, "Unexpected EOF processing map key.");
-		if (lex_is_space(c))
+		if (conf_lex_space(c))
 			return lex_keyword_or_key(lx, true);
 		lex_next(lx);
 	}
@@ -723,7 +681,7 @@ lex_map_key_end(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_MAP_KEY_END);
 	if (lex_is_separator(c))
 		return lex_skip(lx, LEX_MAP_VALUE);
@@ -736,10 +694,10 @@ lex_map_value(struct conf_lexer *lx)
 {
 	uint32_t c = lex_next(lx);
 
-	if (lex_is_space(c))
+	if (conf_lex_space(c))
 		return lex_skip(lx, LEX_MAP_VALUE);
 	if (c == ',')
-		return lex_error(lx, "Unexpected map value terminator ','.");
+		return lex_error(lx, "Unexpected map value terminator \",\".");
 	if (c == '}')
 		return lex_map_end(lx);
 	lex_back(lx);
@@ -760,7 +718,8 @@ lex_map_value_end(struct conf_lexer *lx)
 		return lex_skip(lx, LEX_MAP_KEY_START);
 	if (c == '}')
 		return lex_map_end(lx);
-	return lex_error(lx, "Expected a map value terminator ',' or a map terminator '}', but got '%s' instead.", lex_show(c, shown));
+	return lex_error(lx, "Expected a map value terminator \",\" or a map terminator \"}\", but got '%s' instead.",
+	    lex_show(c, shown));
 }
 
 static bool
@@ -819,13 +778,12 @@ lex_escape(struct conf_lexer *lx)
 	return (enum lex_state)lx->string_state;
 }
 
-/* A string whose opening quote is the character before start... of its first part; only the double quote knows escapes. */
+/* A string whose opening quote was read; only in double quotes there are escapes. */
 static enum lex_state
-lex_quoted_string(struct conf_lexer *lx)
+lex_quoted_string(struct conf_lexer *lx, uint32_t quote)
 {
-	uint32_t c, quote;
+	uint32_t c;
 
-	quote = !lx->parts && lx->input[lx->start - 1] == '\'' ? '\'' : '"';
 	for (c = lex_next(lx); c != quote; c = lex_next(lx)) {
 		if (c == END_OF_INPUT)
 			return lex_end(lx);
@@ -837,6 +795,18 @@ lex_quoted_string(struct conf_lexer *lx)
 	lex_next(lx);
 	lex_ignore(lx);
 	return lex_pop(lx);
+}
+
+static enum lex_state
+lex_single_quoted(struct conf_lexer *lx)
+{
+	return lex_quoted_string(lx, '\'');
+}
+
+static enum lex_state
+lex_double_quoted(struct conf_lexer *lx)
+{
+	return lex_quoted_string(lx, '"');
 }
 
 static bool
@@ -1026,7 +996,8 @@ static lex_function *const lex_functions[LEX_STATES] = {
 	[LEX_MAP_KEY_END] = lex_map_key_end,
 	[LEX_MAP_VALUE] = lex_map_value,
 	[LEX_MAP_VALUE_END] = lex_map_value_end,
-	[LEX_QUOTED_STRING] = lex_quoted_string,
+	[LEX_SINGLE_QUOTED] = lex_single_quoted,
+	[LEX_DOUBLE_QUOTED] = lex_double_quoted,
 	[LEX_STRING] = lex_string,
 	[LEX_TEXT_BLOCK] = lex_text_block,
 	[LEX_NUMBER] = lex_number,

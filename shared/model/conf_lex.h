@@ -71,7 +71,7 @@ struct conf_item conf_lex_next(struct conf_lexer *lexer);
 /* Unicode's Nd class, which the language takes for digits. */
 bool conf_lex_digit(uint32_t character);
 
-/* One character of UTF-8 as Go decodes it: a wrong byte is U+FFFD and one byte long. size must be above 0. */
-uint32_t conf_lex_decode(const char *text, size_t size, size_t *width);
+/* Unicode's White_Space, which the language takes for blanks between keys. */
+bool conf_lex_space(uint32_t character);
 
 #endif

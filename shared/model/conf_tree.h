@@ -13,7 +13,7 @@
 
 struct arena;
 
-#define CONF_DEPTH_MAX 128		/* blocks and arrays within each other */
+#define CONF_DEPTH_MAX 60		/* blocks and arrays within each other */
 #define CONF_INCLUDE_MAX 32		/* files that include each other */
 #define CONF_ERROR_MAX 1024		/* bytes of an error text */
 
@@ -29,7 +29,7 @@ enum conf_type {
 	CONF_INTEGER,
 	CONF_FLOAT,
 	CONF_STRING,
-	CONF_TIME,	/* seconds since 1970 in integer */
+	CONF_TIME,	/* in string, as written: 2006-01-02T15:04:05Z */
 	CONF_ARRAY,
 	CONF_MAP,
 };
