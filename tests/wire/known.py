@@ -24,9 +24,21 @@ def pedantic_twice(go, natsd, case):
     return once(go), once(natsd)
 
 
+def no_responders_receiver(go, natsd, case):
+    """Of several own subscriptions on the reply subject nats-server picks any one for the 503."""
+    status = re.compile(r"^(HMSG \S+) \S+ (- b'NATS/1\.0 503)")
+    if sum(len(re.findall(rb'(?i)\bSUB[ \t]', data)) for _, _, data in case.steps) < 2:
+        return go, natsd
+
+    def any_sid(lines):
+        return [status.sub(r'\1 any \2', line) for line in lines]
+    return any_sid(go), any_sid(natsd)
+
+
 ROWS = [
     ('INFO: build fields (issue 3, section 4: own version in the field go)', info_build),
     ('BEHAVIOUR, client protocol 5: the -ERR of a pedantic PUB comes once', pedantic_twice),
+    ('chance: which of the own subscriptions gets the 503', no_responders_receiver),
 ]
 
 
