@@ -1,8 +1,8 @@
 /*
  * The two JSON documents of a client connection: CONNECT in, INFO out.
  * CONNECT is read as Go's json.Unmarshal into ClientOpts (client.go) reads it: names fold case, null keeps what was there, the last
- * duplicate wins, a wrong type refuses all, unknown names are skipped.  INFO is written in the order of Go's struct Info (server.go).
- * Texts are views: who owns the memory is said at each function.
+ * duplicate wins, a wrong type refuses all, unknown names are skipped.  INFO is written in the order of Go's struct Info
+ * (server.go). Texts are views: who owns the memory is said at each function.
  */
 #ifndef WIRE_CONNECT_H
 #define WIRE_CONNECT_H
@@ -44,8 +44,8 @@ struct nats_connect {
 /* As before the first CONNECT: verbose, pedantic and echo are on. */
 void nats_connect_init(struct nats_connect *connect);
 
-/* Reads the argument of CONNECT over what is in *connect (a second CONNECT keeps what it does not name). New texts live in the arena.
- * False: bad JSON or a wrong type, error[size] says what; *connect is then unchanged. */
+/* Reads the argument of CONNECT over what is in *connect (a second CONNECT keeps what it does not name). New texts live in the
+ * arena. False: bad JSON or a wrong type, error[size] says what; *connect is then unchanged. */
 bool nats_connect_parse(struct arena *arena, const char *json, size_t n, struct nats_connect *connect, char *error, size_t size);
 
 /* Bytes nats_connect_move needs for all texts, each with a NUL. */
@@ -90,7 +90,7 @@ struct nats_info {
 	bool connect_info;
 	const char *remote_account;
 	bool account_is_system; /* acc_is_sys */
-	int api_level; /* api_lvl */
+	int api_level;          /* api_lvl */
 	const char *xkey;
 };
 

@@ -13,15 +13,15 @@
 #include <stdint.h>
 
 struct nats_limits {
-	uint32_t max_control_line; /* bytes of arguments */
-	int32_t max_payload; /* -1 = no limit (jwt.NoLimit) */
-	bool headers; /* HPUB allowed: headers on in the server and in CONNECT */
+	uint32_t max_control_line;  /* bytes of arguments */
+	int32_t max_payload;        /* -1 = no limit (jwt.NoLimit) */
+	bool headers;               /* HPUB allowed: headers on in the server and in CONNECT */
 	bool authorization_pending; /* no CONNECT yet, and one is required */
 };
 
 /* Zeroed at the start of a connection, and by nats_parse itself after each command. */
 struct nats_parser {
-	uint32_t need; /* total bytes of the command under way once its payload size is known, else 0 */
+	uint32_t need;    /* total bytes of the command under way once its payload size is known, else 0 */
 	uint32_t scanned; /* leading bytes known to hold no end of the control line */
 };
 
@@ -34,19 +34,21 @@ enum nats_verb {
 	NATS_UNSUB,
 	NATS_PING,
 	NATS_PONG,
-	NATS_OK, /* +OK: to be ignored */
-	NATS_ERR, /* -ERR text: log it and close */
-	NATS_INFO /* INFO {json}: ignored if nats_info_valid, else a silent close */
+	NATS_OK,   /* +OK: to be ignored */
+	NATS_ERR,  /* -ERR text: log it and close */
+	NATS_INFO, /* INFO {json}: ignored if nats_info_valid, else a silent close */
+	NATS_HMSG  /* from a client Go takes it for an empty message to no subject: +OK when verbose, else nothing */
 };
 
 enum nats_result {
 	NATS_COMMAND, /* one whole command, payload and its CRLF included; `consumed` bytes are done with */
 	NATS_MORE,
 	NATS_UNKNOWN_OPERATION, /* -ERR 'Unknown Protocol Operation', close as Protocol Violation */
-	NATS_CONTROL_LINE, /* -ERR 'maximum control line exceeded', close */
-	NATS_PAYLOAD_SIZE, /* -ERR 'Maximum Payload Violation', close */
-	NATS_BAD_ARGUMENTS, /* no -ERR, close as Protocol Violation */
-	NATS_AUTHORIZATION /* first byte of any verb but CONNECT while authorization_pending: -ERR 'Authorization Violation', close */
+	NATS_CONTROL_LINE,      /* -ERR 'maximum control line exceeded', close */
+	NATS_PAYLOAD_SIZE,      /* -ERR 'Maximum Payload Violation', close */
+	NATS_BAD_ARGUMENTS,     /* no -ERR, close as Protocol Violation */
+	NATS_AUTHORIZATION /* first byte of any verb but CONNECT while authorization_pending: -ERR 'Authorization Violation', close
+			    */
 };
 
 /* Filled only as far as the verb has the field; the rest is zero. Texts are not NUL-ended. */
@@ -57,11 +59,11 @@ struct nats_command {
 	const char *reply; /* NULL without one */
 	const char *queue; /* NULL without one */
 	const char *sid;
-	const char *size_text; /* PUB: the size as written; HPUB: the total size as written */
+	const char *size_text;   /* PUB: the size as written; HPUB: the total size as written */
 	const char *header_text; /* HPUB: the header size as written */
-	const char *argument; /* all arguments: CONNECT and INFO JSON, -ERR text, and for the trace PUB, HPUB, SUB, UNSUB */
-	const uint8_t *payload; /* headers first */
-	int64_t max; /* UNSUB: as Go's parseSize, -1 if absent or not a number of 1 to 9 digits */
+	const char *argument;    /* all arguments: CONNECT and INFO JSON, -ERR text, and for the trace PUB, HPUB, SUB, UNSUB */
+	const uint8_t *payload;  /* headers first */
+	int64_t max;             /* UNSUB: as Go's parseSize, -1 if absent or not a number of 1 to 9 digits */
 	uint32_t subject_length;
 	uint32_t reply_length;
 	uint32_t queue_length;
@@ -70,15 +72,15 @@ struct nats_command {
 	uint32_t header_text_length;
 	uint32_t argument_length;
 	uint32_t header_size; /* bytes of payload that are headers; 0 for PUB */
-	uint32_t total_size; /* bytes of payload */
+	uint32_t total_size;  /* bytes of payload */
 };
 
 /* For the log, after an error result. */
 struct nats_error {
-	const char *problem; /* NATS_BAD_ARGUMENTS: Go's words before the quoted argument, e.g. "processPub Parse Error" */
+	const char *problem;  /* NATS_BAD_ARGUMENTS: Go's words before the quoted argument, e.g. "processPub Parse Error" */
 	const char *argument; /* to quote behind; NULL: `problem` is all (headers not supported) */
 	uint32_t argument_length;
-	uint32_t at; /* offset of the byte from the start of the command (Go's i, less what was consumed of its buffer) */
+	uint32_t at;   /* offset of the byte from the start of the command (Go's i, less what was consumed of its buffer) */
 	uint8_t state; /* Go's number of the parser's state */
 	uint32_t size; /* NATS_PAYLOAD_SIZE: size asked for */
 };
