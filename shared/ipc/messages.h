@@ -35,7 +35,8 @@ struct message_text message_text(const char *string);
 enum listener_kind { LISTENER_CLIENT = 1, LISTENER_MONITOR = 2 };
 /* STATUS state */
 enum worker_state { WORKER_ACCEPTING = 1, WORKER_LAME_DUCK = 2, WORKER_DRAINED = 3 };
-/* AUTH_REVOKE action (BEHAVIOUR, Configuration 6): close without a word, close with -ERR 'Authorization Violation', or stay with other permissions */
+/* AUTH_REVOKE action (BEHAVIOUR, Configuration 6): close without a word, close with -ERR 'Authorization Violation', or stay with
+ * other permissions */
 enum revoke_action { REVOKE_CLOSE = 1, REVOKE_VIOLATION = 2, REVOKE_PERMISSIONS = 3 };
 /* AUTH_REPLY connection_types, AUTH_POLICY connection_types: bits; 0 = all (Go: jwt.ConnectionTypeStandard ...) */
 enum connection_type {

@@ -3,8 +3,9 @@
  *
  * role_start calls sandbox_enter once, after everything is mapped and before the first byte from outside.  There is no way back.
  * Layers (each on its own; the more the better): no_new_privs, resource limits, user change, empty root, network namespace,
- * capabilities dropped, Landlock (denies all files, TCP, signals and abstract sockets), seccomp (kills the process at the first call
- * that is not in the table).  In sanitizer builds (NATSD_SANITIZED) seccomp, Landlock and the address space limit are left out.
+ * capabilities dropped, Landlock (denies all files, TCP, signals and abstract sockets), seccomp (kills the process at the first
+ * call that is not in the table).  In sanitizer builds (NATSD_SANITIZED) seccomp, Landlock and the address space limit are left
+ * out.
  */
 #ifndef IPC_SANDBOX_H
 #define IPC_SANDBOX_H
@@ -29,7 +30,7 @@ enum sandbox_layer {
 	SANDBOX_NO_NEW_PRIVS = 1,
 	SANDBOX_LIMITS = 2,
 	SANDBOX_USER = 4,
-	SANDBOX_ROOT = 8, /* chroot into an empty folder */
+	SANDBOX_ROOT = 8,     /* chroot into an empty folder */
 	SANDBOX_NETWORK = 16, /* network namespace without interfaces */
 	SANDBOX_CAPABILITIES = 32,
 	SANDBOX_LANDLOCK = 64,
@@ -42,9 +43,9 @@ struct sandbox_plan {
 	bool root; /* started as root: user change, empty root, network namespace are possible */
 	uid_t uid;
 	gid_t gid;
-	int empty_fd; /* an empty folder, for chroot; -1 if not root */
+	int empty_fd;         /* an empty folder, for chroot; -1 if not root */
 	unsigned descriptors; /* RLIMIT_NOFILE */
-	unsigned without; /* layers to leave out: probe builds only */
+	unsigned without;     /* layers to leave out: probe builds only */
 };
 
 /* Enters; returns the layers that are active. *reason says what failed first, or is "". */
