@@ -1,0 +1,98 @@
+/*
+ * Shared by the files of the broker only: the struct behind struct broker, and the layout of its records in the rings.
+ * Records are read by memcpy into these structs after their length was checked; they have no holes.
+ */
+#ifndef BROKER_BROKER_PRIVATE_H
+#define BROKER_BROKER_PRIVATE_H
+
+#include "broker/broker.h"
+
+enum { BROKER_MAGIC = 0x62726f6b };
+
+/* INTEREST: this, subject, queue. */
+struct broker_interest {
+	uint32_t account;
+	uint32_t weight;		/* queue group: members there now, 0 none; plain: 1 or 0 */
+	uint32_t subject_length;
+	uint32_t queue_length;		/* 0: plain */
+};
+_Static_assert(sizeof(struct broker_interest) == 16, "no holes");
+
+/* MESSAGE: this, subject, reply, header text, size text, queue names (u16 length and bytes each), payload. */
+struct broker_envelope {
+	uint32_t account;
+	uint32_t origin_index;
+	uint32_t origin_generation;
+	uint32_t header_size;
+	uint32_t total_size;
+	uint32_t queues_length;		/* bytes of all queue names with their lengths */
+	uint32_t subject_length;
+	uint32_t reply_length;
+	uint16_t queues;
+	uint8_t header_text_length;
+	uint8_t size_text_length;
+	uint8_t plain;			/* 1: plain subscriptions get it */
+	uint8_t hops;
+	uint8_t zero[2];
+};
+_Static_assert(sizeof(struct broker_envelope) == 40, "no holes");
+
+/* STALL. */
+struct broker_stall_record {
+	uint32_t index;
+	uint32_t generation;
+};
+
+/* One queue group that a message reaches, gathered over all matching patterns. */
+struct broker_group {
+	const struct sublist_name *name;
+	uint64_t weight;
+	uint32_t first_queue;		/* chain through struct broker_group_queue */
+	int member;			/* drawn: the other member that delivers, or -1 */
+};
+
+struct broker_group_queue {
+	struct sublist_queue *queue;
+	uint32_t next;
+};
+
+struct broker {
+	uint32_t magic;
+	unsigned self;
+	bool cached;
+	struct mesh *mesh;
+	struct broker_calls calls;
+	struct broker_account **accounts;
+	uint32_t accounts_size;
+	uint64_t up;			/* bit m: member m is there */
+	uint64_t synced;		/* bit m: it has told all its interest */
+	uint64_t position;		/* in the mesh, of the last interest announced */
+	struct sublist_result result;
+	struct sublist_result found;	/* of broker_find, which may come within a publish */
+	struct broker_group *groups;
+	struct broker_group_queue *group_queues;
+	uint32_t groups_count, groups_size, group_queues_count, group_queues_size;
+};
+
+/* Bytes from another member that will stand in the protocol: none that ends a word or a line there (a liar could put in commands). */
+static inline bool
+broker_text_safe(const char *text, size_t n)
+{
+	unsigned bad = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		bad |= (unsigned)(text[i] == ' ') | (unsigned)(text[i] == '\t') | (unsigned)(text[i] == '\r') | (unsigned)(text[i] == '\n');
+	return bad == 0;
+}
+
+/* interest.c: what an INTEREST record says. False: it breaks the rules. */
+bool interest_record(struct broker *, unsigned member, const uint8_t *body, size_t length);
+
+/* publish.c: a MESSAGE record. False: it breaks the rules. */
+bool publish_record(struct broker *, unsigned member, const uint8_t *body, size_t length, struct blob *);
+
+/* May member speak for the account? Asks the owner where it is not known yet. */
+bool broker_granted(struct broker *, struct broker_account *, unsigned member);
+
+#endif

@@ -1,0 +1,487 @@
+/*
+ * The publish engine: one match, then local receivers, one record for each other member, one draw per queue group.
+ * See broker.h; the layout of the record is in broker_private.h.
+ */
+#include <sys/uio.h>
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/loop.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "broker/broker_private.h"
+
+#define GROUP_NONE UINT32_MAX
+
+bool
+broker_message_keep(struct broker_message *message)
+{
+	struct blob *blob;
+
+	if (message->blob != NULL)
+		return true;
+	if ((blob = blob_create(message->total_size)) == NULL)
+		return false;
+	memcpy(blob->data, message->payload, message->total_size);
+	message->blob = blob;
+	message->blob_offset = 0;
+	message->payload = blob->data;
+	return true;
+}
+
+static bool
+group_room(struct broker *broker)
+{
+	struct broker_group *groups;
+	struct broker_group_queue *queues;
+	uint32_t size;
+
+	if (broker->groups_count == broker->groups_size) {
+		size = broker->groups_size == 0 ? 16 : broker->groups_size * 2;
+		if ((groups = memory_realloc(broker->groups, size * sizeof(*groups))) == NULL)
+			return false;
+		broker->groups = groups;
+		broker->groups_size = size;
+	}
+	if (broker->group_queues_count == broker->group_queues_size) {
+		size = broker->group_queues_size == 0 ? 16 : broker->group_queues_size * 2;
+		if ((queues = memory_realloc(broker->group_queues, size * sizeof(*queues))) == NULL)
+			return false;
+		broker->group_queues = queues;
+		broker->group_queues_size = size;
+	}
+	return true;
+}
+
+/* Adds a pattern's queue group to the group of that name. */
+static void
+group_add(struct broker *broker, struct sublist_queue *queue)
+{
+	struct broker_group *group;
+	uint32_t i;
+
+	if (!group_room(broker))
+		return;
+	for (i = 0; i < broker->groups_count && broker->groups[i].name != queue->name; i++)
+		continue;
+	group = &broker->groups[i];
+	if (i == broker->groups_count) {
+		broker->groups_count++;
+		group->name = queue->name;
+		group->weight = 0;
+		group->first_queue = GROUP_NONE;
+		group->member = -1;
+	}
+	group->weight += queue->local_count + queue->remote_weight;
+	broker->group_queues[broker->group_queues_count].queue = queue;
+	broker->group_queues[broker->group_queues_count].next = group->first_queue;
+	group->first_queue = broker->group_queues_count++;
+}
+
+static void
+group_gather(struct broker *broker, const struct sublist_result *result)
+{
+	struct sublist_queue *queue;
+	uint32_t i;
+
+	broker->groups_count = broker->group_queues_count = 0;
+	for (i = 0; i < result->count; i++)
+		for (queue = result->nodes[i]->queues; queue != NULL; queue = queue->next)
+			group_add(broker, queue);
+}
+
+/* Some local subscription of the group, from the one at place start on. */
+static bool
+group_deliver_local(struct broker *broker, const struct broker_group *group, uint64_t start, struct broker_message *message)
+{
+	const struct broker_group_queue *part;
+	struct sublist_sub *const *subs;
+	uint64_t total = 0, place, skipped;
+	uint32_t i, at;
+
+	for (i = group->first_queue; i != GROUP_NONE; i = broker->group_queues[i].next)
+		total += broker->group_queues[i].queue->local_count;
+	for (place = 0; place < total; place++) {
+		skipped = (start + place) % total;
+		for (at = group->first_queue; at != GROUP_NONE; at = part->next) {
+			part = &broker->group_queues[at];
+			if (skipped < part->queue->local_count) {
+				subs = sublist_queue_subs(part->queue);
+				if (broker->calls.deliver(broker->calls.arg, subs[skipped], message))
+					return true;
+				break;
+			}
+			skipped -= part->queue->local_count;
+		}
+	}
+	return false;
+}
+
+/* The member at place among the weights of the other members, or -1. */
+static int
+group_remote_at(const struct broker *broker, const struct broker_group *group, uint64_t place)
+{
+	const struct sublist_queue *queue;
+	uint32_t at, w;
+
+	for (at = group->first_queue; at != GROUP_NONE; at = broker->group_queues[at].next) {
+		queue = broker->group_queues[at].queue;
+		for (w = 0; w < queue->weight_count; w++) {
+			if (place < queue->weights[w].weight)
+				return (int)queue->weights[w].member;
+			place -= queue->weights[w].weight;
+		}
+	}
+	return -1;
+}
+
+static uint64_t
+group_local_weight(const struct broker *broker, const struct broker_group *group)
+{
+	uint64_t weight = 0;
+	uint32_t at;
+
+	for (at = group->first_queue; at != GROUP_NONE; at = broker->group_queues[at].next)
+		weight += broker->group_queues[at].queue->local_count;
+	return weight;
+}
+
+/* The draw: one receiver of the group over the whole server. Sets group->member when it is elsewhere. */
+static unsigned
+group_draw(struct broker *broker, struct broker_group *group, struct broker_message *message)
+{
+	uint64_t local = group_local_weight(broker, group), place, remote = group->weight - local;
+
+	CHECK(group->weight > 0);
+	place = group->weight <= UINT32_MAX ? random_fast_below((uint32_t)group->weight) : random_fast() % group->weight;
+	if (place < local) {
+		if (group_deliver_local(broker, group, place, message))
+			return 1;
+		if (remote == 0)
+			return 0;
+		place = local + random_fast() % remote;
+	}
+	group->member = group_remote_at(broker, group, place - local);
+	if (group->member >= 0 && (broker->up & UINT64_C(1) << group->member))
+		return 1;
+	group->member = -1;
+	return group_deliver_local(broker, group, 0, message) ? 1 : 0;
+}
+
+/* Record pieces before the payload. Returns the bytes put at to. */
+static size_t
+publish_envelope(const struct broker *broker, const struct broker_account *account, const struct broker_message *message,
+    unsigned member, bool plain, unsigned hops, uint8_t *to)
+{
+	struct broker_envelope envelope;
+	const struct broker_group *group;
+	uint8_t *at = to + sizeof(envelope);
+	uint16_t length;
+	uint32_t i;
+
+	memset(&envelope, 0, sizeof(envelope));
+	envelope.account = account->number;
+	envelope.origin_index = message->origin_index;
+	envelope.origin_generation = message->origin_generation;
+	envelope.header_size = message->header_size;
+	envelope.total_size = message->total_size;
+	envelope.subject_length = message->subject_length;
+	envelope.reply_length = message->reply == NULL ? 0 : message->reply_length;
+	envelope.header_text_length = message->header_text == NULL ? 0 : message->header_text_length;
+	envelope.size_text_length = message->size_text_length;
+	envelope.plain = plain ? 1 : 0;
+	envelope.hops = (uint8_t)hops;
+	memcpy(at, message->subject, message->subject_length);
+	at += message->subject_length;
+	if (envelope.reply_length > 0) {
+		memcpy(at, message->reply, message->reply_length);
+		at += message->reply_length;
+	}
+	if (envelope.header_text_length > 0) {
+		memcpy(at, message->header_text, message->header_text_length);
+		at += message->header_text_length;
+	}
+	memcpy(at, message->size_text, message->size_text_length);
+	at += message->size_text_length;
+	for (i = 0; i < broker->groups_count; i++) {
+		group = &broker->groups[i];
+		if (group->member != (int)member)
+			continue;
+		length = (uint16_t)group->name->length;
+		memcpy(at, &length, sizeof(length));
+		memcpy(at + sizeof(length), group->name->text, length);
+		at += sizeof(length) + length;
+		envelope.queues++;
+		envelope.queues_length += (uint32_t)(sizeof(length) + length);
+	}
+	memcpy(to, &envelope, sizeof(envelope));
+	return (size_t)(at - to);
+}
+
+static size_t
+publish_envelope_size(const struct broker *broker, const struct broker_message *message, unsigned member)
+{
+	size_t size = sizeof(struct broker_envelope) + message->subject_length + message->size_text_length;
+	uint32_t i;
+
+	if (message->reply != NULL)
+		size += message->reply_length;
+	if (message->header_text != NULL)
+		size += message->header_text_length;
+	for (i = 0; i < broker->groups_count; i++)
+		if (broker->groups[i].member == (int)member)
+			size += sizeof(uint16_t) + broker->groups[i].name->length;
+	return size;
+}
+
+/* One record to another member, in fragments where it is large. */
+static bool
+publish_send(struct broker *broker, const struct broker_account *account, const struct broker_message *message, unsigned member,
+    bool plain, unsigned hops)
+{
+	size_t head = publish_envelope_size(broker, message, member), put;
+	struct iovec pieces[2];
+	struct blob *blob;
+	uint8_t *body;
+	bool sent;
+
+	if (head + message->total_size <= mesh_record_max(broker->mesh)) {
+		if ((body = mesh_put(broker->mesh, member, BROKER_RECORD_MESSAGE, head + message->total_size)) == NULL)
+			return false;
+		put = publish_envelope(broker, account, message, member, plain, hops, body);
+		CHECK(put == head);
+		memcpy(body + put, message->payload, message->total_size);
+		return true;
+	}
+	if ((blob = blob_create(head)) == NULL)
+		return false;
+	put = publish_envelope(broker, account, message, member, plain, hops, blob->data);
+	CHECK(put == head);
+	pieces[0].iov_base = blob->data;
+	pieces[0].iov_len = head;
+	pieces[1].iov_base = (void *)(uintptr_t)message->payload;
+	pieces[1].iov_len = message->total_size;
+	sent = mesh_put_large(broker->mesh, member, BROKER_RECORD_MESSAGE, pieces, 2);
+	blob_release(blob);
+	return sent;
+}
+
+static unsigned
+publish_plain_local(struct broker *broker, const struct sublist_result *result, struct broker_message *message)
+{
+	struct sublist_sub *const *subs;
+	unsigned delivered = 0;
+	uint32_t i, s, count;
+
+	for (i = 0; i < result->count; i++) {
+		subs = sublist_node_subs(result->nodes[i]);
+		count = result->nodes[i]->plain_count;
+		for (s = 0; s < count; s++)
+			delivered += broker->calls.deliver(broker->calls.arg, subs[s], message) ? 1 : 0;
+	}
+	return delivered;
+}
+
+static void
+publish_release(struct broker_message *message, struct blob *given)
+{
+	if (message->blob != NULL && message->blob != given) {
+		blob_release(message->blob);
+		message->blob = NULL;
+	}
+}
+
+unsigned
+broker_publish(struct broker *broker, struct broker_account *account, struct broker_message *message)
+{
+	struct sublist_result *result = &broker->result;
+	struct blob *given = message->blob;
+	uint64_t members, plain;
+	unsigned delivered = 0, member;
+	uint32_t i;
+
+	CHECK_OBJ(broker, BROKER_MAGIC);
+	if (!sublist_match(account->list, message->subject, message->subject_length, result) && result->count == 0)
+		return 0;
+	if (result->count == 0)
+		return 0;
+	if (result->plain_count > 0)
+		delivered = publish_plain_local(broker, result, message);
+	broker->groups_count = 0;
+	plain = members = result->members & broker->up;
+	if (result->any_queue) {
+		group_gather(broker, result);
+		for (i = 0; i < broker->groups_count; i++) {
+			delivered += group_draw(broker, &broker->groups[i], message);
+			if (broker->groups[i].member >= 0)
+				members |= UINT64_C(1) << broker->groups[i].member;
+		}
+	}
+	for (; members != 0; members &= members - 1) {
+		member = (unsigned)__builtin_ctzll(members);
+		if (publish_send(broker, account, message, member, (plain >> member & 1) != 0, 0) && (plain >> member & 1))
+			delivered++;
+	}
+	publish_release(message, given);
+	return delivered;
+}
+
+struct sublist_sub *
+broker_find(struct broker *broker, struct broker_account *account, const char *subject, size_t n,
+    bool (*wanted)(void *arg, const struct sublist_sub *), void *arg)
+{
+	struct sublist_sub *const *subs;
+	uint32_t i, s;
+
+	(void)sublist_match(account->list, subject, n, &broker->found);
+	for (i = 0; i < broker->found.count; i++) {
+		subs = sublist_node_subs(broker->found.nodes[i]);
+		for (s = 0; s < broker->found.nodes[i]->plain_count; s++)
+			if (wanted(arg, subs[s]))
+				return subs[s];
+	}
+	return NULL;
+}
+
+void
+broker_stall(struct broker *broker, const struct broker_message *message)
+{
+	struct broker_stall_record stall = { message->origin_index, message->origin_generation };
+	uint8_t *body;
+
+	if (!(broker->up & UINT64_C(1) << message->origin_member))
+		return;
+	if ((body = mesh_put(broker->mesh, message->origin_member, BROKER_RECORD_STALL, sizeof(stall))) != NULL)
+		memcpy(body, &stall, sizeof(stall));
+}
+
+/* ---- a record from another member ---- */
+
+struct publish_queues {
+	const uint8_t *names;		/* u16 length and bytes each */
+	size_t length;
+	unsigned count;
+};
+
+/* The size as text must say what the record's size field says, or the receivers' streams would be torn. */
+static bool
+publish_size_agrees(const char *text, size_t n, uint32_t size)
+{
+	uint64_t value;
+
+	return n <= 20 && text_parse_u64(text, n, &value) && value == size;
+}
+
+/* Takes the record apart; every length is checked against what there is. */
+static bool
+publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelope, struct broker_message *message,
+    struct publish_queues *queues)
+{
+	struct bytes_reader reader;
+	const uint8_t *at;
+
+	bytes_reader_init(&reader, body, length);
+	if ((at = bytes_data(&reader, sizeof(*envelope))) == NULL)
+		return false;
+	memcpy(envelope, at, sizeof(*envelope));
+	memset(message, 0, sizeof(*message));
+	message->subject = (const char *)bytes_data(&reader, envelope->subject_length);
+	message->reply = envelope->reply_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->reply_length);
+	message->header_text = envelope->header_text_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->header_text_length);
+	message->size_text = (const char *)bytes_data(&reader, envelope->size_text_length);
+	queues->names = bytes_data(&reader, envelope->queues_length);
+	queues->length = envelope->queues_length;
+	queues->count = envelope->queues;
+	message->payload = bytes_data(&reader, envelope->total_size);
+	if (!bytes_done(&reader) || envelope->subject_length == 0 || envelope->subject_length > BROKER_SUBJECT_MAX)
+		return false;
+	message->subject_length = envelope->subject_length;
+	message->reply_length = envelope->reply_length;
+	message->header_text_length = envelope->header_text_length;
+	message->size_text_length = envelope->size_text_length;
+	message->header_size = envelope->header_size;
+	message->total_size = envelope->total_size;
+	message->origin_index = envelope->origin_index;
+	message->origin_generation = envelope->origin_generation;
+	if (envelope->header_size > envelope->total_size || (envelope->header_size > 0 && message->header_text == NULL) ||
+	    envelope->plain > 1 || envelope->hops > BROKER_HOPS_MAX)
+		return false;
+	if (!publish_size_agrees(message->size_text, message->size_text_length, message->total_size) ||
+	    (message->header_text != NULL &&
+	    !publish_size_agrees(message->header_text, message->header_text_length, message->header_size)))
+		return false;
+	return broker_text_safe(message->subject, message->subject_length) &&
+	    (message->reply == NULL || broker_text_safe(message->reply, message->reply_length));
+}
+
+/* A queue group drawn for us: one local member of it, or, where they have all gone meanwhile, one elsewhere. */
+static void
+publish_queue_here(struct broker *broker, struct broker_account *account, struct broker_message *message, struct broker_group *group,
+    unsigned hops)
+{
+	uint64_t local = group_local_weight(broker, group), remote = group->weight - local;
+
+	if (local > 0 && group_deliver_local(broker, group, random_fast() % local, message))
+		return;
+	if (remote == 0 || hops >= BROKER_HOPS_MAX)
+		return;
+	group->member = group_remote_at(broker, group, random_fast() % remote);
+	if (group->member >= 0 && (broker->up & UINT64_C(1) << group->member))
+		(void)publish_send(broker, account, message, (unsigned)group->member, false, hops + 1);
+	group->member = -1;
+}
+
+static bool
+publish_queues_here(struct broker *broker, struct broker_account *account, struct broker_message *message,
+    const struct publish_queues *queues, unsigned hops)
+{
+	struct bytes_reader reader;
+	const uint8_t *name;
+	uint16_t length;
+	unsigned q;
+	uint32_t i;
+
+	group_gather(broker, &broker->result);
+	bytes_reader_init(&reader, queues->names, queues->length);
+	for (q = 0; q < queues->count; q++) {
+		length = bytes_u16(&reader);
+		name = bytes_data(&reader, length);
+		if (name == NULL || length == 0 || length > BROKER_QUEUE_MAX)
+			return false;
+		for (i = 0; i < broker->groups_count; i++)
+			if (broker->groups[i].name->length == length && memcmp(broker->groups[i].name->text, name, length) == 0) {
+				publish_queue_here(broker, account, message, &broker->groups[i], hops);
+				break;
+			}
+	}
+	return bytes_done(&reader);
+}
+
+bool
+publish_record(struct broker *broker, unsigned member, const uint8_t *body, size_t length, struct blob *blob)
+{
+	struct broker_envelope envelope;
+	struct broker_message message;
+	struct broker_account *account;
+	struct publish_queues queues;
+	bool good = true;
+
+	if (!publish_parse(body, length, &envelope, &message, &queues))
+		return false;
+	if ((account = broker_account(broker, envelope.account)) == NULL || !broker_granted(broker, account, member))
+		return false;
+	message.origin_member = member;
+	if (blob != NULL) {
+		message.blob = blob;
+		message.blob_offset = (uint32_t)(message.payload - blob->data);
+	}
+	(void)sublist_match(account->list, message.subject, message.subject_length, &broker->result);
+	if (envelope.plain)
+		(void)publish_plain_local(broker, &broker->result, &message);
+	if (queues.count > 0)
+		good = publish_queues_here(broker, account, &message, &queues, envelope.hops);
+	publish_release(&message, blob);
+	return good;
+}
