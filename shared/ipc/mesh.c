@@ -57,7 +57,7 @@ mesh_attach(unsigned member, size_t ring_size, struct mesh_own *own, mesh_record
 		errno = ENOMEM;
 		return NULL;
 	}
-	*mesh = (struct mesh) { .member = member, .violator = -1, .ring_size = ring_size, .record = record, .arg = arg };
+	*mesh = (struct mesh){ .member = member, .violator = -1, .ring_size = ring_size, .record = record, .arg = arg };
 	mesh->bell = own->bell;
 	own->bell = -1;
 	mesh->chunk = memory_alloc(MESH_CHUNK);
@@ -267,7 +267,7 @@ mesh_put(struct mesh *mesh, unsigned member, uint16_t kind, size_t length)
 {
 	CHECK(member < MESH_MEMBERS_MAX && member != mesh->member);
 	CHECK(length <= mesh_record_max(mesh));
-	return mesh_put_record(mesh, member, (struct ring_record) { .length = (uint32_t)length, .kind = kind });
+	return mesh_put_record(mesh, member, (struct ring_record){ .length = (uint32_t)length, .kind = kind });
 }
 
 /* Takes bytes from a row of pieces. */
@@ -324,7 +324,7 @@ mesh_put_fragments(struct mesh *mesh, unsigned member, uint16_t kind, struct mes
 		size_t part = left < most - head ? left : most - head;
 		uint16_t fragment = head > 0 ? MESH_FIRST : left == part ? MESH_LAST : MESH_MIDDLE;
 		uint8_t *to = mesh_put_record(
-		    mesh, member, (struct ring_record) { .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment });
+		    mesh, member, (struct ring_record){ .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment });
 
 		CHECK(to != NULL);
 		memcpy(to, &whole, head);
@@ -370,8 +370,8 @@ mesh_flush(struct mesh *mesh, unsigned member)
 	size_t total;
 	uint8_t *to;
 
-	while ((from = overflow_first(&peer->overflow, &total, &sequence)) != NULL &&
-	    (to = ring_reserve(&peer->out, total)) != NULL) {
+	while (
+	    (from = overflow_first(&peer->overflow, &total, &sequence)) != NULL && (to = ring_reserve(&peer->out, total)) != NULL) {
 		memcpy(to, from, total);
 		overflow_pop(&peer->overflow);
 		mesh->touched |= bit;
@@ -405,6 +405,16 @@ mesh_ring_bell(struct mesh *mesh, struct mesh_peer *peer, enum mesh_sleep least)
 	/* A full pipe rings already; nothing else can fail that would matter more than a late wake. */
 	n = write(peer->bell, "", 1);
 	(void)n;
+}
+
+void
+mesh_wake(struct mesh *mesh, unsigned member)
+{
+	CHECK(member < MESH_MEMBERS_MAX);
+	if (!(mesh_live(mesh) & mesh_bit(member)))
+		return;
+	atomic_thread_fence(memory_order_seq_cst);
+	mesh_ring_bell(mesh, mesh->peers[member], MESH_ASLEEP);
 }
 
 #ifdef MESH_WITHOUT_ONE_COMMIT

@@ -249,6 +249,9 @@ enum mesh_result mesh_drain(struct mesh *, uint32_t budget);
 bool mesh_sleep_begin(struct mesh *);
 void mesh_sleep_end(struct mesh *);
 int mesh_bell_fd(const struct mesh *);
+
+/* Rings a sleeping member's bell though there is no record for it (it should look at what it shares with us otherwise). */
+void mesh_wake(struct mesh *, unsigned member);
 void mesh_bell_clear(struct mesh *);
 
 #endif
