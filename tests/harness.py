@@ -148,6 +148,25 @@ class Server:
         self.clients.append(c)
         return c
 
+    def worker_of(self, client):
+        """Which worker a client is on: the ids of worker i's clients are i + 1 modulo the number of workers."""
+        return 0 if self.go or not self.workers else (client.id - 1) % self.workers
+
+    def clients_by_worker(self, each, **options):
+        """[[clients of worker 0], ...]: this many raw clients on every worker; on nats-server as if it had workers."""
+        want = self.workers or 1
+        found = [[] for _ in range(want)]
+        for turn in range(want * each * 4):
+            c = self.client(**options)
+            place = found[turn % want if self.go else self.worker_of(c)]
+            if len(place) < each:
+                place.append(c)
+            else:
+                c.close()
+            if all(len(p) == each for p in found):
+                return found
+        raise AssertionError('workers without clients: %r' % [len(p) for p in found])
+
     def log(self):
         with open(self.output, errors='replace') as f:
             return f.read()
@@ -186,9 +205,6 @@ class Server:
 
     def stop(self, sig=signal.SIGTERM, timeout=DEADLINE):
         """Stops the server and returns its exit code (negative: the signal it died of)."""
-        for c in self.clients:
-            c.close()
-        self.clients = []
         if self.process.poll() is None:
             self.process.send_signal(sig)
             try:
@@ -197,6 +213,10 @@ class Server:
                 self.process.kill()
                 self.process.wait(timeout)
                 raise TimeoutError('no end after signal %d:\n%s' % (sig, self.log()[-4000:]))
+            finally:
+                for c in self.clients:
+                    c.close()
+                self.clients = []
         return self.process.returncode
 
     def close(self):
