@@ -1,9 +1,9 @@
 /*
- * The client protocol: see nats.h.  A fast path reads the usual form of PUB (single blanks, CRLF); everything else goes through the
- * general path, which walks a table of verbs and finds the very byte at which nats-server's state machine would complain.
- * Oddities of parser.go that clients can see and that are kept: the first byte behind the blanks belongs to the arguments even if
- * it is CR or LF; one CR anywhere in the arguments makes the last byte before LF go; PUB and HPUB split at blank and tab only, SUB
- * and UNSUB at CR and LF too; HMSG from a client is an empty message to nobody.
+ * The client protocol: see nats.h.  A fast path splits the usual form of PUB and HPUB (single blanks, CRLF); everything else goes
+ * through the general path, which walks a table of verbs and finds the very byte at which nats-server's state machine would
+ * complain. Oddities of parser.go that clients can see and that are kept: the first byte behind the blanks belongs to the arguments
+ * even if it is CR or LF; one CR anywhere in the arguments makes the last byte before LF go; PUB and HPUB split at blank and tab
+ * only, SUB and UNSUB at CR and LF too; HMSG from a client is an empty message to nobody.
  */
 #include "wire/nats.h"
 
@@ -197,26 +197,19 @@ nats_payload(const struct nats_look *look, size_t line)
 	return NATS_MORE;
 }
 
-static inline bool
-nats_payload_allowed(const struct nats_limits *limits, uint32_t total)
-{
-	return limits->max_payload == -1 || (int64_t)total <= limits->max_payload;
-}
-
-static enum nats_result
-nats_take_publish(const struct nats_look *look, const struct nats_span *line, size_t consumed)
+/* A PUB or HPUB line split into `count` arguments. */
+static inline enum nats_result
+nats_publish(
+    const struct nats_look *look, const struct nats_span *line, const struct nats_span *arguments, unsigned count, size_t consumed)
 {
 	bool headers = look->row->verb == NATS_HPUB;
 	unsigned sizes = headers ? 2 : 1;
-	struct nats_span arguments[NATS_ARGUMENTS_MAX];
 	struct nats_command *out = look->out;
 	int64_t header_size = 0;
 	int64_t total_size;
-	unsigned count;
 
 	if (headers && !look->limits->headers)
 		return nats_bad(look, "message headers not supported", NULL);
-	count = nats_split(line, false, arguments);
 	if (count != 1 + sizes && count != 2 + sizes)
 		return nats_bad(look, headers ? "processHeaderPub Parse Error" : "processPub Parse Error", line);
 	if (headers)
@@ -229,7 +222,7 @@ nats_take_publish(const struct nats_look *look, const struct nats_span *line, si
 		    look, headers ? "processHeaderPub Bad or Missing Total Size" : "processPub Bad or Missing Size", line);
 	if (header_size > total_size)
 		return nats_bad(look, "processHeaderPub Header Size larger then TotalSize", line);
-	if (!nats_payload_allowed(look->limits, (uint32_t)total_size)) {
+	if (look->limits->max_payload != -1 && total_size > look->limits->max_payload) {
 		if (look->error != NULL)
 			look->error->size = (uint32_t)total_size;
 		return NATS_PAYLOAD_SIZE;
@@ -290,6 +283,7 @@ nats_take_unsubscribe(const struct nats_look *look, const struct nats_span *line
 static enum nats_result
 nats_take_line(const struct nats_look *look, const struct nats_span *line, size_t consumed)
 {
+	struct nats_span arguments[NATS_ARGUMENTS_MAX];
 	struct nats_command *out = look->out;
 
 	out->verb = look->row->verb;
@@ -297,7 +291,7 @@ nats_take_line(const struct nats_look *look, const struct nats_span *line, size_
 	out->argument_length = line->length;
 	switch (look->row->verb) {
 	case NATS_PUB:
-	case NATS_HPUB: return nats_take_publish(look, line, consumed);
+	case NATS_HPUB: return nats_publish(look, line, arguments, nats_split(line, false, arguments), consumed);
 	case NATS_HMSG: return nats_payload(look, consumed);
 	case NATS_SUB: return nats_take_subscribe(look, line, consumed);
 	case NATS_UNSUB: return nats_take_unsubscribe(look, line, consumed);
@@ -331,7 +325,11 @@ nats_find_row(const uint8_t *data, size_t size, size_t *matched)
 
 	*matched = 0;
 	for (size_t i = 0; i < sizeof(nats_rows) / sizeof(nats_rows[0]); i++) {
-		size_t n = nats_match(&nats_rows[i], data, size);
+		size_t n;
+
+		if (((uint8_t)nats_rows[i].name[0] ^ data[0]) & 0xdf)
+			continue;
+		n = nats_match(&nats_rows[i], data, size);
 
 		if (n > *matched) {
 			*matched = n;
@@ -412,80 +410,113 @@ nats_general(struct nats_look *look)
 	return nats_arguments(look, at);
 }
 
-/* The usual "PUB subject [reply] size\r\n": single blanks, no other byte below blank. False: not that, or not all of it yet. */
+/* Whether data (4 bytes at least) starts with the four letters, in any case. */
 static inline bool
-nats_fast_publish(const struct nats_limits *limits, const uint8_t *data, size_t size, struct nats_command *out, size_t *line)
-{
-	const uint8_t *end = data + size;
-	const uint8_t *at = data + 4;
-	const uint8_t *token = at;
-	const uint8_t *reply = NULL;
-	uint32_t value = 0;
-
-	while (at<end && * at> ' ')
-		at++;
-	if (at == token || at == end || *at != ' ')
-		return false;
-	out->subject_length = (uint32_t)(at - token);
-	for (;;) {
-		token = ++at;
-		value = 0;
-		while (at < end && *at >= '0' && *at <= '9')
-			value = value * 10 + (uint32_t)(*at++ - '0');
-		if (at == end || *at == '\r' || reply != NULL)
-			break;
-		while (at<end && * at> ' ')
-			at++;
-		if (at == end || *at != ' ' || at == token)
-			return false;
-		reply = token;
-		out->reply_length = (uint32_t)(at - token);
-	}
-	if (end - at < 2 || at[0] != '\r' || at[1] != '\n' || at == token || at - token > NATS_SIZE_DIGITS)
-		return false;
-	if ((size_t)(at - (data + 4)) > limits->max_control_line || !nats_payload_allowed(limits, value))
-		return false;
-	out->verb = NATS_PUB;
-	out->subject = (const char *)data + 4;
-	out->argument = out->subject;
-	out->argument_length = (uint32_t)(at - (data + 4));
-	out->reply = (const char *)reply;
-	out->size_text = (const char *)token;
-	out->size_text_length = (uint32_t)(at - token);
-	out->total_size = value;
-	*line = (size_t)(at - data) + NATS_CRLF;
-	return true;
-}
-
-static inline bool
-nats_is_publish(const uint8_t *data)
+nats_starts(const uint8_t *data, const char letters[4])
 {
 	uint32_t word, mask, want;
 
 	memcpy(&word, data, 4);
-	memcpy(&mask, "\xdf\xdf\xdf\xff", 4);
-	memcpy(&want, "PUB ", 4);
+	memcpy(&mask, "\xdf\xdf\xdf\xdf", 4);
+	memcpy(&want, letters, 4);
 	return (word & mask) == want;
+}
+
+/* The arguments of a line in its usual form, from `from` on: single blanks between, no other byte below blank, CRLF.
+ * Returns their number and the length of the line with CRLF; 0 if it has another form or is not all there. */
+static inline unsigned
+nats_split_usual(const uint8_t *data, size_t size, size_t from, struct nats_span arguments[NATS_ARGUMENTS_MAX], size_t *line)
+{
+	const uint8_t *end = data + size;
+	const uint8_t *at = data + from;
+
+	for (unsigned count = 0; count < NATS_ARGUMENTS_MAX;) {
+		const uint8_t *start = at;
+
+		while (at<end && * at> ' ')
+			at++;
+		if (at == start || end - at < 2)
+			return 0;
+		arguments[count++] = (struct nats_span){ (const char *)start, (uint32_t)(at - start) };
+		if (at[0] == '\r' && at[1] == '\n') {
+			*line = (size_t)(at - data) + NATS_CRLF;
+			return count;
+		}
+		if (*at++ != ' ')
+			return 0;
+	}
+	return 0;
+}
+
+/* PUB and HPUB in their usual form; false: to be looked at in general. */
+static inline bool
+nats_fast_publish(struct nats_look *look, enum nats_result *result)
+{
+	struct nats_span arguments[NATS_ARGUMENTS_MAX];
+	const uint8_t *data = look->data;
+	struct nats_span span;
+	unsigned count;
+	size_t from;
+	size_t line;
+
+	if (nats_starts(data, "PUB\0") && data[3] == ' ')
+		from = 4;
+	else if (nats_starts(data, "HPUB") && data[4] == ' ')
+		from = 5;
+	else
+		return false;
+	count = nats_split_usual(data, look->size, from, arguments, &line);
+	if (count == 0 || line - NATS_CRLF - from > look->limits->max_control_line)
+		return false;
+	look->row = from == 4 ? &nats_rows[0] : &nats_rows[1];
+	span = (struct nats_span){ (const char *)data + from, (uint32_t)(line - NATS_CRLF - from) };
+	look->out->verb = look->row->verb;
+	look->out->argument = span.at;
+	look->out->argument_length = span.length;
+	*result = nats_publish(look, &span, arguments, count, line);
+	return true;
+}
+
+/* Field by field: compilers turn this into a few wide stores, and a memset of this size into something slower. */
+static inline void
+nats_clear(struct nats_command *out)
+{
+	out->verb = NATS_NONE;
+	out->consumed = 0;
+	out->subject = NULL;
+	out->reply = NULL;
+	out->queue = NULL;
+	out->sid = NULL;
+	out->size_text = NULL;
+	out->header_text = NULL;
+	out->argument = NULL;
+	out->payload = NULL;
+	out->max = -1;
+	out->subject_length = 0;
+	out->reply_length = 0;
+	out->queue_length = 0;
+	out->sid_length = 0;
+	out->size_text_length = 0;
+	out->header_text_length = 0;
+	out->argument_length = 0;
+	out->header_size = 0;
+	out->total_size = 0;
 }
 
 enum nats_result
 nats_parse(struct nats_parser *parser, const struct nats_limits *limits, const uint8_t *data, size_t size, struct nats_command *out)
 {
 	struct nats_look look = { parser, limits, data, size, out, NULL, NULL };
-	size_t line;
+	enum nats_result result;
 
 	/* But for the CR, a payload under way cannot change its verdict before its last byte. */
 	if (size == 0 || (parser->need > 1 && size < parser->need - 1))
 		return NATS_MORE;
 	if (limits->authorization_pending && (data[0] & 0xdf) != 'C')
 		return NATS_AUTHORIZATION;
-	memset(out, 0, sizeof(*out));
-	if (size > 4 && parser->scanned == 0 && nats_is_publish(data)) {
-		if (nats_fast_publish(limits, data, size, out, &line))
-			return nats_payload(&look, line);
-		memset(out, 0, sizeof(*out));
-	}
-	out->max = -1;
+	nats_clear(out);
+	if (size > 4 && parser->scanned == 0 && nats_fast_publish(&look, &result))
+		return result;
 	return nats_general(&look);
 }
 
