@@ -55,6 +55,7 @@ struct usage {
 	uint64_t wall_ns;
 	uint64_t server_ns; /* CPU time, all processes of the server */
 	uint64_t own_ns;    /* CPU time of this program */
+	uint64_t busy_ns;   /* all processors, idle time left out */
 };
 
 uint64_t now_ns(void);

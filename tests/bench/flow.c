@@ -193,5 +193,7 @@ flow_run(const struct bench_args *args)
 	for (unsigned i = 0; i < flow->plan.subs; i++)
 		net_sync(&flow->receivers[i].conn);
 	flow_print(flow, &from, &to);
+	free(flow->block.data);
+	free(flow);
 	return 0;
 }

@@ -16,6 +16,7 @@
 #define SKIP_MAX (16U << 20) /* never touched: the kernel only checks the addresses */
 #define FIRST_LOOKS 8
 #define LOOK_EVERY 64
+#define EXTEND_MS 200
 
 static const char prefix[] = "MSG bench.";
 
@@ -39,17 +40,23 @@ receiver_setup(struct receiver *receiver, const struct plan *plan)
 	receiver->pings = 0;
 }
 
-/* The index a publisher wrote into the payload must be the place of the message in its block. */
+/* The message before ends where this one begins, and the index in its payload is its place in the publisher's block. */
 static void
-receiver_check_index(const struct receiver *receiver, const char *payload, uint64_t number)
+receiver_check(struct receiver *receiver, const char *window, size_t at)
 {
+	const struct frame *frame = &receiver->frame;
+	unsigned long long number = (receiver->bytes + at - 6ULL * receiver->pings) / frame->len;
+	const char *payload = window + at + frame->head_len;
 	char text[16];
 
-	if (receiver->cycle == 0 || receiver->frame.len - receiver->frame.head_len < 10)
+	receiver->looked_at++;
+	if (at >= 2 && memcmp(window + at - 2, "\r\n", 2) != 0)
+		errx(1, "message %llu does not end in CR LF", number);
+	if (receiver->cycle == 0 || frame->len - frame->head_len < 10)
 		return;
 	snprintf(text, sizeof(text), "%08x", (unsigned)(number % receiver->cycle));
 	if (memcmp(payload, text, 8) != 0)
-		errx(1, "message %llu is not in its place: %.8s instead of %s", (unsigned long long)number, payload, text);
+		errx(1, "message %llu is not in its place: %.8s instead of %s", number, payload, text);
 }
 
 static bool
@@ -75,31 +82,46 @@ receiver_first(const struct receiver *receiver)
 	return past == 0 ? 0 : receiver->frame.len - past;
 }
 
+/* Reads on until the window has so many bytes, as a header was cut off at its end; false when they do not come. */
+static bool
+receiver_extend(const struct receiver *receiver, char *window, size_t *len, size_t until)
+{
+	ssize_t n;
+
+	while (*len < until) {
+		if (!net_readable(receiver->conn.fd, EXTEND_MS))
+			return false;
+		n = recv(receiver->conn.fd, window + *len, until - *len, MSG_DONTWAIT);
+		if (n <= 0)
+			return false;
+		*len += (size_t)n;
+	}
+	return true;
+}
+
 /*
- * Verifies every header that lies whole in the window. A PING that went by unseen shifts the boundaries by its length:
- * the first look that does not fit tries that before it gives up.
+ * Verifies every header in the window, and returns its length, which grows when the last header was cut off. A PING that
+ * went by unseen shifts the boundaries by its length: the first look that does not fit tries that before it gives up.
  */
-static void
-receiver_look(struct receiver *receiver, const char *window, size_t len)
+static size_t
+receiver_look(struct receiver *receiver, char *window, size_t len)
 {
 	const struct frame *frame = &receiver->frame;
-	size_t at = receiver_first(receiver);
+	size_t at = receiver_first(receiver), need, body = frame->len - frame->head_len;
 	unsigned tries = 0;
-	uint64_t number;
 	bool sure = false;
 
-	while (at + frame->head_len + 8 <= len) {
-		if (receiver_is_head(frame, window + at)) {
-			number = (receiver->bytes + at - 6ULL * receiver->pings) / frame->len;
-			receiver_check_index(receiver, window + at + frame->head_len, number);
-			if (at >= 2 && memcmp(window + at - 2, "\r\n", 2) != 0)
-				errx(1, "message %llu does not end in CR LF", (unsigned long long)number);
-			receiver->looked_at++;
-			sure = true;
-			at += frame->len;
-		} else if (memcmp(window + at, "PING\r\n", 6) == 0) {
+	while (at < len) {
+		need = window[at] == 'P' ? 6 : frame->head_len + (body < 8 ? body : 8);
+		if (!receiver_extend(receiver, window, &len, at + need))
+			break;
+		if (memcmp(window + at, "PING\r\n", 6) == 0) {
 			receiver_found_ping(receiver);
 			at += 6;
+		} else if (receiver_is_head(frame, window + at)) {
+			receiver_check(receiver, window, at);
+			sure = true;
+			at += frame->len;
 		} else if (!sure && tries++ < 3) {
 			receiver_found_ping(receiver);
 			at = receiver_first(receiver);
@@ -108,6 +130,7 @@ receiver_look(struct receiver *receiver, const char *window, size_t len)
 			    window + at);
 		}
 	}
+	return len;
 }
 
 static uint64_t
@@ -148,9 +171,7 @@ receiver_read(struct receiver *receiver)
 		return false;
 	if (n <= 0)
 		errx(1, "subscriber's connection closed: %s", n == 0 ? "end of file" : strerror(errno));
-	if (skip == 0)
-		receiver_look(receiver, buffer, (size_t)n);
-	receiver->bytes += (uint64_t)n;
+	receiver->bytes += skip == 0 ? receiver_look(receiver, buffer, (size_t)n) : (size_t)n;
 	receiver->calls++;
 	return receiver_left(receiver) == 0;
 }
