@@ -21,3 +21,14 @@ def servers():
     yield start
     for server in started:
         server.close()
+
+
+@pytest.fixture(params=['natsd', 'nats-server'])
+def either(request, servers):
+    """As servers, but the test runs twice: on natsd with 3 workers, and on nats-server, which shows that it asks for the right thing."""
+    def start(config='', **options):
+        if request.param == 'nats-server':
+            return servers(config, binary=harness.GO, **options)
+        return servers(config, **{'workers': 3, **options})
+    start.go = request.param == 'nats-server'
+    return start

@@ -17,6 +17,8 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 
 from rawclient import Client, DEADLINE
 
@@ -80,7 +82,9 @@ class Server:
     """One server process. config is text; 'listen' is added unless config has a listen or port of its own."""
 
     def __init__(self, config='', binary=None, args=(), workers=None, name=None, natsd_block='', env=None, wait=True, listen=True):
-        self.binary = binary or natsd_path() or GO
+        self.binary = binary or natsd_path()
+        if not self.binary:
+            raise RuntimeError('no natsd to test: build it, or name one in NATSD_BIN')
         self.go = is_go(self.binary)
         self.workers, self.natsd_block = workers, natsd_block
         self.dir = tempfile.mkdtemp(prefix='natsd-test-')
@@ -199,6 +203,22 @@ class Server:
             if match:
                 found[int(match.group(1))] = pid
         return found
+
+    def log_lines(self, since=0):
+        """The output from byte since on, without process id and time, as a list of lines."""
+        return [re.sub(r'^\[\d+\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} ', '', line) for line in self.log()[since:].splitlines()]
+
+    def get(self, path):
+        """(status, headers, body) of a page of the monitoring listener."""
+        request = urllib.request.Request('http://127.0.0.1:%d%s' % (self.port_of('monitoring'), path))
+        try:
+            with urllib.request.urlopen(request, timeout=DEADLINE) as answer:
+                return answer.status, answer.headers, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read()
+
+    def send_signal(self, number):
+        os.kill(self.pid, number)
 
     def wait_exit(self, timeout=DEADLINE):
         return self.process.wait(timeout)
