@@ -1,5 +1,5 @@
 /*
- * The part of the loop that every system shares: a heap of timers.  For loop_epoll.c and loop_kqueue.c only.
+ * The part of the loop that every system shares: a heap of timers.  For the loop of each system only.
  */
 #ifndef BASE_LOOP_TIMER_H
 #define BASE_LOOP_TIMER_H

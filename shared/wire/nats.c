@@ -378,13 +378,14 @@ static enum nats_result
 nats_bare(const struct nats_look *look, size_t start)
 {
 	const uint8_t *end = nats_line_end(look, start);
+	size_t length = (end != NULL ? (size_t)(end - look->data) : look->size) - start;
 
-	if (end == NULL && look->size - start > (size_t)look->limits->max_control_line + 1)
-		return nats_too_long(look, start, look->size - start);
+	if (length > (size_t)look->limits->max_control_line + 1)
+		return nats_too_long(look, start, length);
 	if (end == NULL)
 		return NATS_MORE;
 	look->out->verb = look->row->verb;
-	return nats_done(look->parser, look->out, (size_t)(end - look->data) + 1);
+	return nats_done(look->parser, look->out, start + length + 1);
 }
 
 static enum nats_result
