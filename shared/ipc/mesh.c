@@ -208,7 +208,7 @@ mesh_record_max(const struct mesh *mesh)
 }
 
 /* `limited`: not when the queues are at their limit; the later fragments of a series that was let in are not. */
-static uint8_t *
+static __attribute__((noinline)) uint8_t *
 mesh_put_overflow(struct mesh *mesh, unsigned member, size_t total, bool limited)
 {
 	struct mesh_peer *peer = mesh->peers[member];
@@ -232,7 +232,7 @@ mesh_put_overflow(struct mesh *mesh, unsigned member, size_t total, bool limited
 }
 
 /* The place of the record in ring or queue, header and padding written; NULL: refused. */
-static uint8_t *
+static inline uint8_t *
 mesh_put_record(struct mesh *mesh, unsigned member, struct ring_record record)
 {
 	struct mesh_peer *peer = mesh->peers[member];

@@ -78,7 +78,7 @@ mesh_create_member(struct mesh_member *member)
 {
 	int ends[2];
 
-	*member = (struct mesh_member) { -1, -1, -1, -1 };
+	*member = (struct mesh_member){ -1, -1, -1, -1 };
 	if (create_memory("natsd-mesh", MESH_CONTROL_SIZE, &member->control_rw, &member->control_ro) == -1)
 		return -1;
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == -1) {
@@ -136,12 +136,12 @@ open_peer(const struct mesh_member *peer, struct mesh_link *link)
 }
 
 int
-mesh_create_link(const struct mesh_member *a, const struct mesh_member *b, size_t ring_size, struct mesh_link *for_a,
-    struct mesh_link *for_b)
+mesh_create_link(
+    const struct mesh_member *a, const struct mesh_member *b, size_t ring_size, struct mesh_link *for_a, struct mesh_link *for_b)
 {
 	size_t size = ring_file_size(ring_size);
 
-	*for_a = *for_b = (struct mesh_link) { -1, -1, -1, -1 };
+	*for_a = *for_b = (struct mesh_link){ -1, -1, -1, -1 };
 	if (open_peer(b, for_a) == 0 && open_peer(a, for_b) == 0 &&
 	    create_memory("natsd-ring", size, &for_a->out, &for_b->in) == 0 &&
 	    create_memory("natsd-ring", size, &for_b->out, &for_a->in) == 0)

@@ -134,15 +134,15 @@ mesh_oldest(const struct mesh *mesh)
 
 /* Hand one record over; blob, if any, is released after it. */
 static bool
-mesh_deliver(
-    struct mesh *mesh, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob)
+mesh_deliver(struct mesh *mesh, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob)
 {
 	bool honest;
 
 	mesh->counters.records_in++;
 	mesh->counters.bytes_in += length;
 	honest = mesh->record(mesh->arg, member, kind, body, length, blob);
-	blob_release(blob);
+	if (blob != NULL)
+		blob_release(blob);
 	if (!honest)
 		mesh_accuse(mesh, member, "impossible record");
 	/* The handler may have found the member out in another way. */
@@ -249,8 +249,7 @@ mesh_take_record(struct mesh *mesh, unsigned member, const struct ring_record *r
 	} else if (record->length > MESH_SMALL_MAX) {
 		live = mesh_take_long(mesh, member, record);
 	} else {
-		live = mesh_deliver(
-		    mesh, member, record->kind, mesh->chunk + chunk->at + RING_RECORD_HEADER, record->length, NULL);
+		live = mesh_deliver(mesh, member, record->kind, mesh->chunk + chunk->at + RING_RECORD_HEADER, record->length, NULL);
 	}
 	if (!live)
 		return false;

@@ -70,7 +70,7 @@ void
 ring_out_init(struct ring_out *out, void *own, const void *peer, size_t size)
 {
 	CHECK(ring_size_valid(size));
-	*out = (struct ring_out) {
+	*out = (struct ring_out){
 		.data = (uint8_t *)own + RING_CONTROL_SIZE, .own = own, .peer = peer, .limit = size, .size = (uint32_t)size
 	};
 }
@@ -79,9 +79,8 @@ void
 ring_in_init(struct ring_in *in, void *own, const void *peer, size_t size)
 {
 	CHECK(ring_size_valid(size));
-	*in = (struct ring_in) {
-		.data = (const uint8_t *)peer + RING_CONTROL_SIZE, .own = own, .peer = peer, .size = (uint32_t)size
-	};
+	*in =
+	    (struct ring_in){ .data = (const uint8_t *)peer + RING_CONTROL_SIZE, .own = own, .peer = peer, .size = (uint32_t)size };
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------- */
@@ -92,47 +91,22 @@ ring_read_tail(struct ring_out *out)
 {
 	uint64_t tail = shared_read(&out->peer->tail, memory_order_acquire);
 
-	if (out->head - tail > out->size)
+	if (out->head - tail > out->size) {
 		out->broken = true;
-	else
+		out->limit = 0;
+	} else {
 		out->limit = tail + out->size;
-}
-
-static uint64_t
-ring_need(const struct ring_out *out, size_t total)
-{
-	return total + (out->open ? 0 : RING_BATCH_HEADER);
+	}
 }
 
 bool
 ring_room(struct ring_out *out, size_t total)
 {
-	uint64_t need = ring_need(out, total);
+	uint64_t end = out->head + (out->open ? 0 : RING_BATCH_HEADER) + total;
 
-	if (out->broken)
-		return false;
-	if (out->limit - out->head < need)
+	if (end > out->limit && !out->broken)
 		ring_read_tail(out);
-	return !out->broken && out->limit - out->head >= need;
-}
-
-uint8_t *
-ring_reserve(struct ring_out *out, size_t total)
-{
-	uint8_t *at;
-
-	CHECK(total % RING_UNIT == 0 && total >= RING_RECORD_HEADER);
-	if (__builtin_expect(out->limit - out->head < ring_need(out, total) || out->broken, 0) && !ring_room(out, total))
-		return NULL;
-	if (!out->open) {
-		out->open = true;
-		out->batch = out->head;
-		out->head += RING_BATCH_HEADER;
-	}
-	at = out->data + (out->head & (out->size - 1));
-	out->head += total;
-	CHECK(out->head <= out->limit);
-	return at;
+	return end <= out->limit && !out->broken;
 }
 
 void
@@ -189,7 +163,7 @@ ring_next(struct ring_in *in, uint64_t committed, struct ring_batch *batch)
 	in->number = number;
 	in->stamp = stamp;
 	in->tail += RING_BATCH_HEADER;
-	*batch = (struct ring_batch) { .number = number, .stamp = stamp, .size = (uint32_t)size };
+	*batch = (struct ring_batch){ .number = number, .stamp = stamp, .size = (uint32_t)size };
 	return RING_BATCH;
 }
 
@@ -202,13 +176,6 @@ ring_copy(const struct ring_in *in, size_t offset, void *to, size_t n)
 	memcpy(to, from, n);
 	/* What follows works on the copy: no load from the ring may come after this point. */
 	__asm__ volatile("" : : : "memory");
-}
-
-void
-ring_advance(struct ring_in *in, size_t n)
-{
-	CHECK(n <= in->head - in->tail);
-	in->tail += n;
 }
 
 bool

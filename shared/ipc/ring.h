@@ -25,6 +25,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 #define RING_LINE 128 /* two lines of 64: processors fetch them in pairs */
 #define RING_CONTROL_SIZE 65536u
 #define RING_UNIT 8u
@@ -58,7 +60,7 @@ struct ring_out {
 	uint64_t batch;			 /* where the open batch begins */
 	uint32_t size;
 	bool open;
-	bool broken; /* the reader's tail is impossible */
+	bool broken; /* the reader's tail is impossible; then limit is 0 */
 };
 
 /* The reading side. */
@@ -93,11 +95,25 @@ ring_record_size(size_t length)
 	return RING_RECORD_HEADER + ((length + RING_UNIT - 1) & ~(size_t)(RING_UNIT - 1));
 }
 
-/* Room for `total` bytes of records (a multiple of 8) in the open batch, opening one if need be; NULL: no room now, or broken. */
-uint8_t *ring_reserve(struct ring_out *, size_t total);
-
 /* Would ring_reserve(total) find room?  Reads the tail when the last known one is not enough. */
 bool ring_room(struct ring_out *, size_t total);
+
+/* Room for `total` bytes of records (a multiple of 8) in the open batch, opening one if need be; NULL: no room now, or broken. */
+static inline uint8_t *
+ring_reserve(struct ring_out *out, size_t total)
+{
+	uint64_t head = out->head + (out->open ? 0 : RING_BATCH_HEADER);
+
+	CHECK(total % RING_UNIT == 0);
+	if (__builtin_expect(head + total > out->limit, 0) && !ring_room(out, total))
+		return NULL;
+	if (!out->open) {
+		out->open = true;
+		out->batch = out->head;
+	}
+	out->head = head + total;
+	return out->data + (head & (out->size - 1));
+}
 
 /* Bytes in the open batch, header included; 0 when none is open. */
 static inline size_t
@@ -121,7 +137,12 @@ enum ring_next ring_next(struct ring_in *, uint64_t committed, struct ring_batch
 void ring_copy(const struct ring_in *, size_t offset, void *to, size_t n);
 
 /* Done with n bytes; ring_publish tells the writer and returns whether there was something to tell. */
-void ring_advance(struct ring_in *, size_t n);
+static inline void
+ring_advance(struct ring_in *in, size_t n)
+{
+	CHECK(n <= in->head - in->tail);
+	in->tail += n;
+}
 bool ring_publish(struct ring_in *);
 
 #endif
