@@ -1,0 +1,115 @@
+"""The log, line by line: the same scripts with trace on at both servers, all lines about a client compared.
+
+Format, levels, prefixes, redaction, quoting, truncation are held to nats-server's; only process id, time, addresses
+and client numbers are evened out.
+"""
+import os
+import re
+import signal
+import time
+
+import pytest
+
+import differential
+import harness
+import script
+
+PREFIX = re.compile(r'^\[(\d+)\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[(INF|WRN|ERR|DBG|TRC|FTL)\] ')
+CASES = script.read(os.path.join(os.path.dirname(os.path.realpath(__file__)), 'logs', 'trace.case'))
+
+
+def client_lines(text, ids):
+    """{place of the client among ids: its lines}, evened out."""
+    found = {i: [] for i in range(len(ids))}
+    for line in text.splitlines():
+        m = re.search(r'(?:127\.0\.0\.1|\[::1\]):\d+ - cid:(\d+) - ', line)
+        if m and int(m.group(1)) in ids:
+            assert PREFIX.match(line), line
+            line = PREFIX.sub(r'[\2] ', line).replace(m.group(0), 'CLIENT ')
+            line = re.sub(r'"(server_id|server_name|version|go|git_commit|xkey|nonce)":"[^"]*"', r'"\1":"X"', line)
+            line = re.sub(r'"(port|client_id)":\d+', r'"\1":0', line)
+            found[ids.index(int(m.group(1)))].append(line)
+    return found
+
+
+def without_chance(lines):
+    """git_commit is of release builds; the moment of the server's own PING and the RTT are chance."""
+    return [line.replace(',"git_commit":"X"', '') for line in lines
+            if 'PING]' not in line or '<<-' in line if 'Ping Timer' not in line and 'rtt' not in line.lower()]
+
+
+@pytest.mark.parametrize('case', CASES, ids=lambda c: c.name)
+def test_lines_about_clients(case):
+    pair = differential.Pair('trace: true\n' + case.config, workers=2)
+    try:
+        play = differential.Play(pair, case, b'w', True)
+        result = play.result()
+        assert result.same, str(result)
+        sides = []
+        for i, server in enumerate(pair.servers):
+            ids = [both[i].ids[0] for both in play.actors.values()]
+            lines = client_lines(server.log(), ids)
+            sides.append({n: without_chance(lines[n]) for n in lines})
+        assert sides[1] == sides[0]
+    finally:
+        pair.close()
+
+
+@pytest.mark.parametrize('options,pattern', [
+    ('', r'\[%(pid)d\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[INF\] Server is ready'), ('logtime: false\n', r'\[%(pid)d\] \[INF\] Server is ready'),
+    ('logtime_utc: true\n', r'\[%(pid)d\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[INF\] Server is ready')])
+def test_prefix(either, options, pattern):
+    server = either(options)
+    assert re.search('(?m)^' + pattern % {'pid': server.pid} + '$', server.log()), server.log()
+
+
+def test_time_in_utc(either):
+    before = time.strftime('%Y/%m/%d %H:%M:%S', time.gmtime())
+    server = either('logtime_utc: true\n', env={'TZ': 'Asia/Kathmandu'})
+    stamp = re.search(r'(?m)^\[\d+\] (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)\.', server.log()).group(1)
+    assert before <= stamp <= time.strftime('%Y/%m/%d %H:%M:%S', time.gmtime()), stamp
+
+
+def test_rotation(either):
+    """At logfile_size_limit the file is put aside under its time, a new one begun, logfile_max_num of them kept."""
+    server = either('logfile: "rot.log"\nlogfile_size_limit: 2000\nlogfile_max_num: 3\ndebug: true\n')
+
+    def files():
+        return sorted(f for f in os.listdir(server.dir) if f.startswith('rot.log'))
+    for _ in range(60):
+        client = server.client()
+        client.ping()
+        client.close()
+    harness.until(lambda: len(files()) == 3, 'three files')
+    harness.until(lambda: all(os.path.getsize(os.path.join(server.dir, f)) < 3000 for f in files()), 'small files')
+    aside = [f for f in files() if f != 'rot.log']
+    assert all(re.match(r'rot\.log\.\d{4}\.\d\d\.\d\d\.\d\d\.\d\d\.\d\d\.\d{9}$', f) for f in aside), aside
+
+
+def test_no_debug_without_being_asked(either):
+    server = either('')
+    client = server.client()
+    client.send('SUB a 1\r\nPUB a 1\r\nx\r\n').ping()
+    server.stop(signal.SIGINT)
+    assert '[DBG]' not in server.log() and '[TRC]' not in server.log()
+
+
+@pytest.mark.parametrize('flag,levels', [('-D', {'DBG'}), ('-V', {'TRC'}), ('-DV', {'DBG', 'TRC'}), ('-DVV', {'DBG', 'TRC'})])
+def test_flags_of_the_log(either, flag, levels):
+    server = either('', args=[flag])
+    client = server.client()
+    client.send('SUB a 1\r\n').ping()
+    client.close()
+    server.stop(signal.SIGINT)
+    assert {m for m in re.findall(r'\[(DBG|TRC)\]', server.log())} == levels
+
+
+def test_control_bytes_cannot_forge_lines(either):
+    """What a client sends appears quoted; it cannot start a line of its own."""
+    server = either('debug: true\ntrace: true\n')
+    client = server.client(connect=None)
+    client.send('CONNECT {"verbose":false,"name":"x\\n[1] 2026/01/01 00:00:00.000000 [INF] forged","lang":"\\u001b[31m"}\r\n')
+    client.send(b'SUB a\x1b[2J\x07 1\r\nJUNK\x00\x1b\r\n')
+    client.wait_closed()
+    server.wait_log('Client connection closed')
+    assert not re.search(r'(?m)^\[1\] 2026', server.log())
