@@ -32,6 +32,8 @@ struct json_reader {
 	const char *key;
 	size_t key_length;
 	struct json *root;
+	bool finishing; /* all of the text has been shown to yajl */
+	size_t end;     /* offset behind the root value */
 	struct json_level levels[JSON_DEPTH_MAX];
 };
 
@@ -154,6 +156,7 @@ json_add(struct json_reader *reader, enum json_kind kind)
 	reader->key_length = 0;
 	if (reader->depth == 0) {
 		reader->root = value;
+		reader->end = reader->finishing ? reader->n : yajl_get_bytes_consumed(reader->yajl);
 		return value;
 	}
 	level = &reader->levels[reader->depth - 1];
@@ -248,6 +251,7 @@ json_on_close(void *arg)
 
 	CHECK(reader->depth > 0);
 	reader->depth--;
+	reader->end = yajl_get_bytes_consumed(reader->yajl);
 	return 1;
 }
 
@@ -290,6 +294,24 @@ json_refuse(const struct json_reader *reader, char *error, size_t size)
 	return false;
 }
 
+/* The whole text through yajl, and nothing but white space behind the value: yajl itself lets half a token pass there. */
+static bool
+json_run(struct json_reader *reader)
+{
+	if (yajl_parse(reader->yajl, (const unsigned char *)reader->text, reader->n) != yajl_status_ok)
+		return false;
+	reader->finishing = true;
+	if (yajl_complete_parse(reader->yajl) != yajl_status_ok)
+		return false;
+	CHECK(reader->root != NULL && reader->depth == 0 && reader->end <= reader->n);
+	for (size_t i = reader->end; i < reader->n; i++)
+		if (strchr(" \t\r\n", reader->text[i]) == NULL || reader->text[i] == '\0') {
+			reader->problem = "trailing garbage";
+			return false;
+		}
+	return true;
+}
+
 bool
 json_parse(struct arena *arena, const void *text, size_t n, unsigned depth, struct json **out, char *error, size_t size)
 {
@@ -319,13 +341,11 @@ json_parse(struct arena *arena, const void *text, size_t n, unsigned depth, stru
 	if (reader.yajl == NULL)
 		return json_refuse(&reader, error, size);
 	yajl_config(reader.yajl, yajl_dont_validate_strings, 1);
-	good = yajl_parse(reader.yajl, text, n) == yajl_status_ok && yajl_complete_parse(reader.yajl) == yajl_status_ok;
-	if (good) {
-		CHECK(reader.root != NULL && reader.depth == 0);
+	good = json_run(&reader);
+	if (good)
 		*out = reader.root;
-	} else {
+	else
 		json_refuse(&reader, error, size);
-	}
 	yajl_free(reader.yajl);
 	return good;
 }
