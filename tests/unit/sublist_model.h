@@ -278,13 +278,15 @@ model_step_match(struct model *m)
 	unsigned count = 0, groups = 0;
 	uint64_t plain = 0, queues = 0, members = 0, plain_all = 0;
 	uint64_t got_plain, got_queues;
+	bool filled;
 
 	model_subject(m, subject, model_byte(m) % 8 == 0);
+	filled = model_filled(subject);
 	for (unsigned i = 0; i < MODEL_SUBS + MODEL_REMOTES; i++) {
-		const char *pattern = model_distinct(m, i);
+		const char *pattern = i < MODEL_SUBS ? m->subs[i].subject : m->remotes[i - MODEL_SUBS].subject;
 		struct model_node node;
 
-		if (pattern == NULL || !model_filled(subject) || !model_reaches(subject, pattern))
+		if (!filled || !model_reaches(subject, pattern) || model_distinct(m, i) == NULL)
 			continue;
 		node = model_node(m, pattern);
 		count++;
