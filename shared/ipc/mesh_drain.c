@@ -295,6 +295,8 @@ mesh_take_batch(struct mesh *mesh, unsigned member, uint32_t *budget)
 			return MESH_BUDGET;
 		if (chunk.have - chunk.at < RING_RECORD_HEADER) {
 			mesh->chunk_want = mesh->chunk_want * 2 < MESH_CHUNK ? mesh->chunk_want * 2 : MESH_CHUNK;
+			if (mesh->chunk_want < MESH_CHUNK_LEAST)
+				mesh->chunk_want = MESH_CHUNK_LEAST;
 			mesh_fill(mesh, peer, &chunk, mesh->chunk_want);
 		}
 		memcpy(&record, mesh->chunk + chunk.at, sizeof(record));
