@@ -96,7 +96,7 @@ bytes_u16(struct bytes_reader *r)
 {
 	const uint8_t *p = bytes_data(r, 2);
 
-	return p != NULL ? (uint16_t)(p[0] | p[1] << 8) : 0;
+	return p != NULL ? (uint16_t)((unsigned)p[0] | (unsigned)p[1] << 8) : 0;
 }
 
 static inline uint32_t
