@@ -25,10 +25,10 @@
 #define MESH_MEMBERS_MAX 64
 #define MESH_RING_SIZE_MIN (256u << 10)
 #define MESH_RING_SIZE_MAX (4u << 20)
-#define MESH_RINGS_BUDGET (256u << 20)	/* bytes over all rings of the server */
-#define MESH_SMALL_MAX 8192u		/* longer bodies come to the handler in a blob */
-#define MESH_LARGE_MAX (65u << 20)	/* longest body of mesh_put_large: 64 MiB and slack for the broker's own fields */
-#define MESH_OVERFLOW_MAX (64u << 20)	/* bytes over all overflow queues of a member; then records are refused */
+#define MESH_RINGS_BUDGET (256u << 20) /* bytes over all rings of the server */
+#define MESH_SMALL_MAX 8192u           /* longer bodies come to the handler in a blob */
+#define MESH_LARGE_MAX (65u << 20)     /* longest body of mesh_put_large: 64 MiB and slack for the broker's own fields */
+#define MESH_OVERFLOW_MAX (64u << 20)  /* bytes over all overflow queues of a member; then records are refused */
 
 /* ---- master's side: mesh_create.c ---------------------------------------------------------------------------------------- */
 
@@ -57,7 +57,7 @@ struct mesh_link {
 	int control; /* the peer's, read-only */
 	int bell;    /* the peer's, writing end */
 	int out;     /* our half, read-write */
-	int in;	     /* the peer's half, read-only */
+	int in;      /* the peer's half, read-only */
 };
 
 /* Ring size for so many members: a power of two from the budget, within MESH_RING_SIZE_MIN .. MAX.  All rings of a mesh have it. */
@@ -78,8 +78,8 @@ void mesh_close_own(struct mesh_own *);
  * Make both halves between two members: for_a goes to a (peer b), for_b to b.  All descriptors in them are the caller's to close
  * after sending.  Called anew when one of both was restarted.  0, or -1 with errno and nothing left open.
  */
-int mesh_create_link(const struct mesh_member *a, const struct mesh_member *b, size_t ring_size, struct mesh_link *for_a,
-    struct mesh_link *for_b);
+int mesh_create_link(
+    const struct mesh_member *a, const struct mesh_member *b, size_t ring_size, struct mesh_link *for_a, struct mesh_link *for_b);
 void mesh_close_link(struct mesh_link *);
 
 /*
@@ -94,22 +94,22 @@ bool mesh_clock_check(int64_t budget);
 enum mesh_result { MESH_DRAINED, MESH_BUDGET, MESH_VIOLATION };
 
 /*
- * Called by mesh_drain for each record, in order.  body is private memory, valid during the call; for a body above MESH_SMALL_MAX it
- * lies in blob, which may be kept by blob_hold.  It may call mesh_put and mesh_commit, not mesh_drain or mesh_peer_*.
- * false: no honest member sends such a record; the drain ends with MESH_VIOLATION.
+ * Called by mesh_drain for each record, in order.  body is private memory, valid during the call; for a body above MESH_SMALL_MAX
+ * it lies in blob, which may be kept by blob_hold.  It may call mesh_put and mesh_commit, not mesh_drain or mesh_peer_*. false: no
+ * honest member sends such a record; the drain ends with MESH_VIOLATION.
  */
 typedef bool mesh_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob);
 
 struct mesh_counters {
 	uint64_t records_out, bytes_out; /* put, bodies */
-	uint64_t records_in, bytes_in;	 /* handled, bodies */
-	uint64_t commits;		 /* with something in them */
-	uint64_t batches;		 /* handled */
-	uint64_t full;			 /* puts that found a ring full and went to its overflow queue */
-	uint64_t refused;		 /* records lost: overflow queues at their limit, or no memory */
-	uint64_t discarded;		 /* large records lost on arrival: no memory for them */
-	uint64_t bells;			 /* rung */
-	uint64_t future;		 /* batches with a stamp from the future */
+	uint64_t records_in, bytes_in;   /* handled, bodies */
+	uint64_t commits;                /* with something in them */
+	uint64_t batches;                /* handled */
+	uint64_t full;                   /* puts that found a ring full and went to its overflow queue */
+	uint64_t refused;                /* records lost: overflow queues at their limit, or no memory */
+	uint64_t discarded;              /* large records lost on arrival: no memory for them */
+	uint64_t bells;                  /* rung */
+	uint64_t future;                 /* batches with a stamp from the future */
 	uint64_t violations;
 };
 
@@ -117,29 +117,29 @@ struct mesh_peer;
 
 struct mesh {
 	/* To be read by the owner. */
-	unsigned member;		/* our number */
-	int violator;			/* member that broke a rule, with MESH_VIOLATION; -1 */
-	const char *violation;		/* which rule */
-	uint64_t up;			/* bit m: member m is attached */
-	size_t overflow_bytes;		/* in all overflow queues, now */
+	unsigned member;       /* our number */
+	int violator;          /* member that broke a rule, with MESH_VIOLATION; -1 */
+	const char *violation; /* which rule */
+	uint64_t up;           /* bit m: member m is attached */
+	size_t overflow_bytes; /* in all overflow queues, now */
 	struct mesh_counters counters;
 
 	/* Private to mesh*.c. */
-	uint64_t broken;		/* members that broke a rule: neither read nor written any more */
-	uint64_t accused;		/* broken, not yet told to the owner */
-	uint64_t touched;		/* rings with an open batch */
-	uint64_t overflowing;		/* rings with something in the overflow queue */
-	uint64_t congested;		/* overflow queues between their marks, coming from above */
-	uint64_t due;			/* rings half full of what is not committed */
-	uint64_t sequence;		/* records put, over all members */
-	uint64_t committed;		/* sequence at the last commit */
-	uint64_t number;		/* of the last commit */
-	uint64_t stamp;			/* of the last commit */
-	uint64_t cut;			/* T of the drain under way */
+	uint64_t broken;                  /* members that broke a rule: neither read nor written any more */
+	uint64_t accused;                 /* broken, not yet told to the owner */
+	uint64_t touched;                 /* rings with an open batch */
+	uint64_t overflowing;             /* rings with something in the overflow queue */
+	uint64_t congested;               /* overflow queues between their marks, coming from above */
+	uint64_t due;                     /* rings half full of what is not committed */
+	uint64_t sequence;                /* records put, over all members */
+	uint64_t committed;               /* sequence at the last commit */
+	uint64_t number;                  /* of the last commit */
+	uint64_t stamp;                   /* of the last commit */
+	uint64_t cut;                     /* T of the drain under way */
 	uint8_t active[MESH_MEMBERS_MAX]; /* members with a batch in the cut, and how many: unordered */
 	unsigned active_count;
-	bool cut_open;			/* a drain ended on its budget */
-	bool left;			/* committed batches stamped after T remain */
+	bool cut_open; /* a drain ended on its budget */
+	bool left;     /* committed batches stamped after T remain */
 	bool draining;
 	bool asleep;
 	size_t ring_size;
@@ -148,11 +148,11 @@ struct mesh {
 	struct mesh_control *control;
 	int bell;
 	uint64_t sleep_count;
-	uint8_t *chunk;			/* records copied out of a ring */
+	uint8_t *chunk; /* records copied out of a ring */
 	size_t chunk_want;
-	uint8_t *sink;			/* body of a record to a member that is not up */
+	uint8_t *sink;                                    /* body of a record to a member that is not up */
 	const _Atomic uint64_t *commit[MESH_MEMBERS_MAX]; /* the peers' commit words */
-	uint64_t seen[MESH_MEMBERS_MAX];		  /* as read for the last cut */
+	uint64_t seen[MESH_MEMBERS_MAX];                  /* as read for the last cut */
 	struct mesh_peer *peers[MESH_MEMBERS_MAX];
 };
 
@@ -203,9 +203,9 @@ mesh_due(const struct mesh *mesh)
 bool mesh_commit(struct mesh *);
 
 /*
- * A position in the order of all records put so far; take it after the put in question.  mesh_reached: all records to `member` up to
- * that position are in its ring and committed, none waits in the overflow queue; mesh_reached_all: for every member.
- * So a PONG may go out when mesh_reached_all(position after the last interest put).
+ * A position in the order of all records put so far; take it after the put in question.  mesh_reached: all records to `member` up
+ * to that position are in its ring and committed, none waits in the overflow queue; mesh_reached_all: for every member. So a PONG
+ * may go out when mesh_reached_all(position after the last interest put).
  */
 static inline uint64_t
 mesh_position(const struct mesh *mesh, unsigned member)

@@ -9,8 +9,8 @@
 #include "base/loop.h"
 #include "ipc/mesh.h"
 
-#define MESH_CHUNK ((size_t)32 << 10)	  /* copied out of a ring at once, at most */
-#define MESH_CHUNK_LEAST ((size_t)512)	  /* at least, where the batch has it: more would be wasted before a large record */
+#define MESH_CHUNK ((size_t)32 << 10)     /* copied out of a ring at once, at most */
+#define MESH_CHUNK_LEAST ((size_t)512)    /* at least, where the batch has it: more would be wasted before a large record */
 #define MESH_STAMP_SLACK INT64_C(1000000) /* ns; a stamp further ahead of our clock is a lie */
 
 /* What ring_record.fragment says. */
@@ -43,7 +43,7 @@ struct mesh_peer {
 	/* From the peer. */
 	struct ring_in in;
 	struct ring_batch batch; /* under way; size 0: none */
-	uint64_t boundary;	 /* commit word of the cut */
+	uint64_t boundary;       /* commit word of the cut */
 	/* A large record, on its way in fragments. */
 	struct blob *join;
 	size_t join_size, join_filled; /* join_size 0: no series is open */

@@ -91,7 +91,8 @@ ring_read_tail(struct ring_out *out)
 {
 	uint64_t tail = shared_read(&out->peer->tail, memory_order_acquire);
 
-	if (out->head - tail > out->size) {
+	/* Between the tail we know and our head; limit is the known tail + size. */
+	if (out->head - tail > out->head - (out->limit - out->size)) {
 		out->broken = true;
 		out->limit = 0;
 	} else {

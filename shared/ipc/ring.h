@@ -53,11 +53,11 @@ struct ring_batch {
 /* The writing side. */
 struct ring_out {
 	uint8_t *data;
-	struct ring_control *own;	 /* our half */
+	struct ring_control *own;        /* our half */
 	const struct ring_control *peer; /* the reader's half */
-	uint64_t head;			 /* next byte to write */
-	uint64_t limit;			 /* may be written up to here: the tail last read + size */
-	uint64_t batch;			 /* where the open batch begins */
+	uint64_t head;                   /* next byte to write */
+	uint64_t limit;                  /* may be written up to here: the tail last read + size */
+	uint64_t batch;                  /* where the open batch begins */
 	uint32_t size;
 	bool open;
 	bool broken; /* the reader's tail is impossible; then limit is 0 */
@@ -66,12 +66,12 @@ struct ring_out {
 /* The reading side. */
 struct ring_in {
 	const uint8_t *data;
-	struct ring_control *own;	 /* our half */
+	struct ring_control *own;        /* our half */
 	const struct ring_control *peer; /* the writer's half */
-	uint64_t tail;			 /* next byte to read */
-	uint64_t published;		 /* the tail the writer was told */
-	uint64_t head;			 /* as last read */
-	uint64_t number, stamp;		 /* of the last batch taken: both must grow */
+	uint64_t tail;                   /* next byte to read */
+	uint64_t published;              /* the tail the writer was told */
+	uint64_t head;                   /* as last read */
+	uint64_t number, stamp;          /* of the last batch taken: both must grow */
 	uint32_t size;
 };
 
@@ -81,7 +81,8 @@ bool ring_size_valid(size_t size);
 /* Length of the memfd of a half with `size` bytes of data. */
 size_t ring_file_size(size_t size);
 
-/* Map a half; the descriptor stays the caller's.  Returns the control page, with the data RING_CONTROL_SIZE after it; NULL + errno. */
+/* Map a half; the descriptor stays the caller's.  Returns the control page, with the data RING_CONTROL_SIZE after it; NULL + errno.
+ */
 void *ring_map(int descriptor, size_t size, bool writable);
 void ring_unmap(const void *half, size_t size);
 
