@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "model/permission.h"
+#include "model/subject.h"
 
 #define SECOND ((int64_t)1000 * 1000 * 1000)
 
@@ -460,6 +461,20 @@ test_encoding(void **state)
 	permission_set_release(again);
 }
 
+static void
+entries_are_valid(const struct permission_set *set)
+{
+	for (unsigned kind = 0; kind < PERMISSION_KINDS; kind++)
+		for (size_t i = 0; i < permission_set_count(set, (enum permission_kind)kind); i++) {
+			const char *subject, *queue;
+			size_t length, queue_length;
+
+			permission_set_entry(set, (enum permission_kind)kind, i, &subject, &length, &queue, &queue_length);
+			assert_true(subject_valid(subject, length));
+			assert_true(queue == NULL || (kind >= PERMISSION_SUBSCRIBE_ALLOW && subject_valid(queue, queue_length)));
+		}
+}
+
 /* Every truncation fails; every changed byte fails or makes a set that encodes to the same bytes. */
 static void
 test_bad_encodings(void **state)
@@ -492,6 +507,7 @@ test_bad_encodings(void **state)
 
 				assert_int_equal(encode(set, other, sizeof(other)), used);
 				assert_memory_equal(bytes, other, used);
+				entries_are_valid(set);
 			}
 			permission_set_release(set);
 			bytes[i] = old;

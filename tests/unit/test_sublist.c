@@ -587,6 +587,24 @@ test_wide_and_deep(void **state)
 	assert_int_equal(nodes_of(f), 1);
 }
 
+/* A message with more tokens than any pattern. */
+static void
+test_longer_than_patterns(void **state)
+{
+	struct fixture *f = *state;
+
+	put(f, 0, "*.b", NULL);
+	reaches(f, "a.b.c", 0);
+	reaches(f, "a.b.c.d.e.f", 0);
+	reaches(f, "a.b", 1, "*.b");
+	take(f, 0);
+	put(f, 0, ">", NULL);
+	reaches(f, "a.b.c.d.e.f", 1, ">");
+	take(f, 0);
+	put(f, 0, "*", NULL);
+	reaches(f, "a.b", 0);
+}
+
 /* Many patterns that all match: the result grows. */
 static void
 test_large_result(void **state)
@@ -672,6 +690,32 @@ test_slab_sizes(void **state)
 	sublist_slab_free(NULL, 8);
 }
 
+/* Objects freed in full chunks are handed out again before new chunks are made. */
+static void
+test_slab_reuse(void **state)
+{
+	enum { COUNT = 8000, SIZE = 48 };
+	void **objects = calloc(COUNT, sizeof(objects[0]));
+	size_t held;
+
+	(void)state;
+	assert_non_null(objects);
+	for (unsigned i = 0; i < COUNT; i++)
+		assert_non_null(objects[i] = sublist_slab_alloc(SIZE));
+	held = sublist_slab_held();
+	for (unsigned round = 0; round < 4; round++) {
+		for (unsigned i = round; i < COUNT; i += 5)
+			sublist_slab_free(objects[i], SIZE);
+		for (unsigned i = round; i < COUNT; i += 5)
+			assert_non_null(objects[i] = sublist_slab_alloc(SIZE));
+	}
+	assert_int_equal(sublist_slab_held(), held);
+	for (unsigned i = 0; i < COUNT; i++)
+		sublist_slab_free(objects[i], SIZE);
+	assert_true(sublist_slab_held() - sublist_slab_idle() <= held / 4);
+	free(objects);
+}
+
 /* ---- random runs ---- */
 
 static void
@@ -724,9 +768,11 @@ main(void)
 		BOTH(test_changes_tell_edges),
 		CACHED(test_free_forgets_subs),
 		BOTH(test_wide_and_deep),
+		BOTH(test_longer_than_patterns),
 		BOTH(test_large_result),
 		CACHED(test_memory),
 		cmocka_unit_test(test_slab_sizes),
+		cmocka_unit_test(test_slab_reuse),
 		cmocka_unit_test(test_model),
 	};
 
