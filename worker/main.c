@@ -28,7 +28,8 @@ worker_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, si
 void
 worker_awake(struct worker *worker)
 {
-	mesh_sleep_end(worker->mesh);
+	if (worker->mesh->asleep)
+		mesh_sleep_end(worker->mesh);
 }
 
 /* One drain within its budget. */
@@ -59,6 +60,8 @@ worker_commit(struct worker *worker)
 	(void)mesh_commit(worker->mesh);
 	if (!LIST_EMPTY(&worker->held))
 		client_release_held(worker);
+	if (!LIST_EMPTY(&worker->paused) && !mesh_congested(worker->mesh))
+		client_resume_paused(worker);
 	client_flush_touched(worker);
 }
 
@@ -129,8 +132,6 @@ worker_turn(struct worker *worker)
 		timeout = 0;
 	CHECK(loop_wait(worker->loop, timeout) >= 0);
 	worker_awake(worker);
-	if (!LIST_EMPTY(&worker->paused) && !mesh_congested(worker->mesh))
-		client_resume_paused(worker);
 	(void)client_reap_subscriptions(worker);
 	worker_commit(worker);
 	if (worker->closing != NULL)

@@ -62,6 +62,7 @@ struct broker_account {
 	uint32_t number;
 	struct sublist *list;
 	uint64_t granted;		/* bit m: member m may speak for this account */
+	uint64_t changes;		/* of its interest; what was matched before the last one is void */
 };
 
 struct broker;

@@ -5,6 +5,8 @@
 #ifndef BROKER_BROKER_PRIVATE_H
 #define BROKER_BROKER_PRIVATE_H
 
+#include <string.h>
+
 #include "broker/broker.h"
 
 enum { BROKER_MAGIC = 0x62726f6b };
@@ -67,6 +69,7 @@ struct broker {
 	uint64_t up;			/* bit m: member m is there */
 	uint64_t synced;		/* bit m: it has told all its interest */
 	uint64_t position;		/* in the mesh, of the last interest announced */
+	struct broker_memo *memos;	/* of match.c */
 	struct sublist_result result;
 	struct sublist_result found;	/* of broker_find, which may come within a publish */
 	struct broker_group *groups;
@@ -74,17 +77,34 @@ struct broker {
 	uint32_t groups_count, groups_size, group_queues_count, group_queues_size;
 };
 
-/* Bytes from another member that will stand in the protocol: none that ends a word or a line there (a liar could put in commands). */
+/*
+ * Bytes from another member that will stand in the protocol: none that ends a word or a line there (a liar could put in commands).
+ * Eight bytes at a time are looked at for anything up to a blank; only where there is such a byte, which one.
+ */
 static inline bool
 broker_text_safe(const char *text, size_t n)
 {
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+	uint64_t word, low = 0;
 	unsigned bad = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++)
+	for (i = 0; i + sizeof(word) <= n; i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		low |= (word - ones * 0x21) & ~word & highs;
+	}
+	if (__builtin_expect(low != 0, 0))
+		i = 0;
+	for (; i < n; i++)
 		bad |= (unsigned)(text[i] == ' ') | (unsigned)(text[i] == '\t') | (unsigned)(text[i] == '\r') | (unsigned)(text[i] == '\n');
 	return bad == 0;
 }
+
+/* match.c: what a subject reaches, from the memo alone (NULL: not there), or from the sublist. Good until the account's interest changes. */
+bool match_create(struct broker *);
+void match_free(struct broker *);
+const struct sublist_result *match_known(struct broker *, const struct broker_account *, const char *subject, size_t n);
+const struct sublist_result *match_look(struct broker *, const struct broker_account *, const char *subject, size_t n);
 
 /* interest.c: what an INTEREST record says. False: it breaks the rules. */
 bool interest_record(struct broker *, unsigned member, const uint8_t *body, size_t length);

@@ -23,6 +23,10 @@ broker_create(struct mesh *mesh, const struct broker_calls *calls, bool cached)
 	broker->calls = *calls;
 	broker->cached = cached;
 	broker->self = mesh->member;
+	if (!match_create(broker)) {
+		memory_free(broker);
+		return NULL;
+	}
 	CHECK(broker->self < MESH_MEMBERS_MAX);
 	return broker;
 }
@@ -40,6 +44,7 @@ broker_free(struct broker *broker)
 			sublist_free(broker->accounts[i]->list);
 			memory_free(broker->accounts[i]);
 		}
+	match_free(broker);
 	memory_free(broker->accounts);
 	memory_free(broker->groups);
 	memory_free(broker->group_queues);
@@ -156,6 +161,7 @@ broker_subscribe(struct broker *broker, struct broker_account *account, const ch
 	CHECK_OBJ(broker, BROKER_MAGIC);
 	if (n > BROKER_SUBJECT_MAX || queue_length > BROKER_QUEUE_MAX)
 		return SUBLIST_INVALID;
+	account->changes++;
 	status = sublist_insert(account->list, subject, n, queue, queue_length, sub, &change);
 	if (status == SUBLIST_OK)
 		interest_changed(broker, account->number, &change);
@@ -168,6 +174,7 @@ broker_unsubscribe(struct broker *broker, struct broker_account *account, struct
 	struct sublist_change change;
 
 	CHECK_OBJ(broker, BROKER_MAGIC);
+	account->changes++;
 	sublist_remove(account->list, sub, &change);
 	interest_changed(broker, account->number, &change);
 }
@@ -206,6 +213,7 @@ interest_record(struct broker *broker, unsigned member, const uint8_t *body, siz
 	queue = subject + interest.subject_length;
 	if (!broker_text_safe(subject, interest.subject_length) || !broker_text_safe(queue, interest.queue_length))
 		return false;
+	account->changes++;
 	if (interest.queue_length > 0)
 		status = sublist_remote_queue(account->list, subject, interest.subject_length, queue, interest.queue_length, member,
 		    interest.weight);
@@ -265,8 +273,10 @@ broker_peer_down(struct broker *broker, unsigned member)
 	broker->up &= ~(UINT64_C(1) << member);
 	broker->synced &= ~(UINT64_C(1) << member);
 	for (i = 0; i < broker->accounts_size; i++)
-		if (broker->accounts[i] != NULL)
+		if (broker->accounts[i] != NULL) {
+			broker->accounts[i]->changes++;
 			sublist_member_down(broker->accounts[i]->list, member);
+		}
 }
 
 bool

@@ -296,15 +296,15 @@ publish_release(struct broker_message *message, struct blob *given)
 unsigned
 broker_publish(struct broker *broker, struct broker_account *account, struct broker_message *message)
 {
-	struct sublist_result *result = &broker->result;
+	const struct sublist_result *result = match_known(broker, account, message->subject, message->subject_length);
 	struct blob *given = message->blob;
 	uint64_t members, plain;
 	unsigned delivered = 0, member;
 	uint32_t i;
 
 	CHECK_OBJ(broker, BROKER_MAGIC);
-	if (!sublist_match(account->list, message->subject, message->subject_length, result) && result->count == 0)
-		return 0;
+	if (result == NULL)
+		result = match_look(broker, account, message->subject, message->subject_length);
 	if (result->count == 0)
 		return 0;
 	if (result->plain_count > 0)
@@ -412,8 +412,7 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	    (message->header_text != NULL &&
 	    !publish_size_agrees(message->header_text, message->header_text_length, message->header_size)))
 		return false;
-	return broker_text_safe(message->subject, message->subject_length) &&
-	    (message->reply == NULL || broker_text_safe(message->reply, message->reply_length));
+	return message->reply == NULL || broker_text_safe(message->reply, message->reply_length);
 }
 
 /* A queue group drawn for us: one local member of it, or, where they have all gone meanwhile, one elsewhere. */
@@ -435,7 +434,7 @@ publish_queue_here(struct broker *broker, struct broker_account *account, struct
 
 static bool
 publish_queues_here(struct broker *broker, struct broker_account *account, struct broker_message *message,
-    const struct publish_queues *queues, unsigned hops)
+    const struct sublist_result *result, const struct publish_queues *queues, unsigned hops)
 {
 	struct bytes_reader reader;
 	const uint8_t *name;
@@ -443,7 +442,7 @@ publish_queues_here(struct broker *broker, struct broker_account *account, struc
 	unsigned q;
 	uint32_t i;
 
-	group_gather(broker, &broker->result);
+	group_gather(broker, result);
 	bytes_reader_init(&reader, queues->names, queues->length);
 	for (q = 0; q < queues->count; q++) {
 		length = bytes_u16(&reader);
@@ -466,6 +465,7 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 	struct broker_message message;
 	struct broker_account *account;
 	struct publish_queues queues;
+	const struct sublist_result *result;
 	bool good = true;
 
 	if (!publish_parse(body, length, &envelope, &message, &queues))
@@ -477,11 +477,16 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 		message.blob = blob;
 		message.blob_offset = (uint32_t)(message.payload - blob->data);
 	}
-	(void)sublist_match(account->list, message.subject, message.subject_length, &broker->result);
-	if (envelope.plain)
-		(void)publish_plain_local(broker, &broker->result, &message);
+	result = match_known(broker, account, message.subject, message.subject_length);
+	if (result == NULL) {
+		if (!broker_text_safe(message.subject, message.subject_length))
+			return false;
+		result = match_look(broker, account, message.subject, message.subject_length);
+	}
+	if (envelope.plain && result->plain_count > 0)
+		(void)publish_plain_local(broker, result, &message);
 	if (queues.count > 0)
-		good = publish_queues_here(broker, account, &message, &queues, envelope.hops);
+		good = publish_queues_here(broker, account, &message, result, &queues, envelope.hops);
 	publish_release(&message, blob);
 	return good;
 }
