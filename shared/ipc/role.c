@@ -364,6 +364,18 @@ tell_replaced(const struct channel *channel, void (*before_replace)(void *arg, i
 		before_replace(arg, channel->fd);
 }
 
+static void
+answer_alive(const struct channel_frame *frame)
+{
+	struct message_check_alive question;
+	struct message_alive answer;
+
+	if (!message_check_alive_read(frame, &question))
+		role_fail("odd CHECK_ALIVE");
+	answer.number = question.number;
+	(void)message_alive_send(&role.master, &answer, NULL, 0);
+}
+
 static enum role_event
 role_handle(struct channel_frame *frame, unsigned *member, void (*before_replace)(void *arg, int fd), void *arg)
 {
@@ -372,6 +384,7 @@ role_handle(struct channel_frame *frame, unsigned *member, void (*before_replace
 	switch (frame->type) {
 	case MESSAGE_COUNTERS: take_counters(frame); return ROLE_EVENT_HANDLED;
 	case MESSAGE_LOG_LEVELS: take_log_levels(frame); return ROLE_EVENT_HANDLED;
+	case MESSAGE_CHECK_ALIVE: answer_alive(frame); return ROLE_EVENT_HANDLED;
 	case MESSAGE_CONFIG: take_config(frame); return ROLE_EVENT_CONFIG;
 	case MESSAGE_PEER_UP: *member = take_peer_up(frame); return ROLE_EVENT_PEER_UP;
 	case MESSAGE_PEER_DOWN: *member = take_peer_down(frame); return ROLE_EVENT_PEER_DOWN;
