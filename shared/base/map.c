@@ -14,7 +14,8 @@
 
 #define MAP_MAGIC 0x4d415031U
 #define MAP_FIRST 8U /* slots */
-#define MAP_MOVES 8U /* slots of the old table handled per call */
+#define MAP_MOVES 16U /* slots of the old table handled per put */
+#define MAP_MOVES_SPARSE 64U /* per removal: there is little in them when a table shrinks */
 #define MAP_NONE SIZE_MAX
 
 /* ---- SipHash-1-3 ---- */
@@ -290,14 +291,14 @@ map_give_back(struct map *map)
 {
 	size_t slots = map_slots(&map->now);
 
-	if (map->old.hashes != NULL) {
-		map_move(map, MAP_MOVES);
+	if (map->old.hashes != NULL)
+		map_move(map, MAP_MOVES_SPARSE);
+	if (map->old.hashes != NULL)
 		return;
-	}
 	if (map->now.count == 0)
 		map_table_free(&map->now);
 	else if (slots > MAP_FIRST && map->now.count < slots / 8)
-		(void)map_resize(map, slots / 2);
+		(void)map_resize(map, slots / 4 >= MAP_FIRST ? slots / 4 : MAP_FIRST);
 }
 
 /* ---- doors ---- */
