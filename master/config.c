@@ -80,26 +80,16 @@ config_load(const struct flags *flags)
 
 /* ---- what workers are told ---- */
 
-/* "host:port" or "host" over a default port; texts live until the next call. */
 static void
-split_advertise(const char *advertise, unsigned default_port, const char **host, int64_t *port)
+fill_advertise(const char *advertise, int default_port, struct worker_config *config)
 {
-	static char copy[512];
-	const char *colon = strrchr(advertise, ':');
-	uint64_t value;
+	static char host[512];
+	int port;
 
-	snprintf(copy, sizeof(copy), "%s", advertise);
-	*host = copy;
-	*port = default_port;
-	if (colon == NULL || strchr(colon, ']') != NULL || (size_t)(colon - advertise) >= sizeof(copy))
+	if (!options_parse_advertise(advertise, default_port, host, sizeof(host), &port))
 		return;
-	copy[colon - advertise] = '\0';
-	if (copy[0] == '[' && copy[colon - advertise - 1] == ']') {
-		copy[colon - advertise - 1] = '\0';
-		*host = copy + 1;
-	}
-	if (text_parse_u64(colon + 1, strlen(colon + 1), &value) && value > 0 && value < 65536)
-		*port = (int64_t)value;
+	config->advertise_host = host;
+	config->advertise_port = port;
 }
 
 /* getClientConnectURLs of nats-server: the advertised address, or the host, or each global address of the machine. */
@@ -168,7 +158,7 @@ fill_addresses(const struct server *server, struct worker_config *config)
 	config->port = client->port;
 	config->advertise_host = "";
 	if (options->client_advertise != NULL && options->client_advertise[0] != '\0')
-		split_advertise(options->client_advertise, client->port, &config->advertise_host, &config->advertise_port);
+		fill_advertise(options->client_advertise, client->port, config);
 	fill_connect_urls(server, config);
 	config->http_host = monitor != NULL ? monitor->host : "";
 	config->http_port = monitor != NULL ? monitor->port : 0;

@@ -15,12 +15,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-static struct child *
-authd_of(struct server *server)
-{
-	return &server->children[server->workers];
-}
-
 void
 frames_watch(struct child *child)
 {

@@ -197,7 +197,7 @@ open_monitor(struct server *server, char *error, size_t size)
 {
 	const struct options_address *http = &server->options->http;
 	const char *host = http->host != NULL ? http->host : server->options->client.host;
-	char address[300], reason[256];
+	char address[300], reason[512];
 	const struct listener *listener = listen_find(server, LISTENER_MONITOR);
 
 	if (listener == NULL && http->port != 0) {
@@ -219,7 +219,7 @@ static bool
 open_clients(struct server *server, char *error, size_t size)
 {
 	struct options_address *client = &server->options->client;
-	char address[300], reason[256];
+	char address[300], reason[512];
 	const struct listener *listener = listen_find(server, LISTENER_CLIENT);
 
 	if (listener == NULL) {

@@ -212,7 +212,7 @@ logins_tell_policy(unsigned worker)
 /* ---- reload ---- */
 
 static void
-revoke(uint32_t login, enum revoke_action action, uint32_t permissions)
+revoke_all(uint32_t login, enum revoke_action action, uint32_t permissions)
 {
 	const struct message_auth_revoke message = { login, (uint8_t)action, permissions, message_text("") };
 
@@ -249,19 +249,19 @@ revoke_one(const struct login *old, const struct logins *fresh, unsigned *hashes
 
 	if (now == NULL) {
 		if (!token)
-			revoke(old->number, REVOKE_CLOSE, 0);
+			revoke_all(old->number, REVOKE_CLOSE, 0);
 		else if (fresh->required)
-			revoke(old->number, REVOKE_VIOLATION, 0);
+			revoke_all(old->number, REVOKE_VIOLATION, 0);
 	} else if (now->account != old->account)
-		revoke(old->number, REVOKE_CLOSE, 0);
+		revoke_all(old->number, REVOKE_CLOSE, 0);
 	else if (now->connection_types != 0 && (now->connection_types & CONNECTION_STANDARD) == 0)
-		revoke(old->number, REVOKE_VIOLATION, 0);
+		revoke_all(old->number, REVOKE_VIOLATION, 0);
 	else if (!same_password(old->password, now->password, hashes))
-		revoke(old->number, old->kind == LOGIN_SINGLE && now->kind == LOGIN_SINGLE ? REVOKE_CLOSE : REVOKE_VIOLATION, 0);
+		revoke_all(old->number, old->kind == LOGIN_SINGLE && now->kind == LOGIN_SINGLE ? REVOKE_CLOSE : REVOKE_VIOLATION, 0);
 	else if (now->number != old->number)
-		revoke(old->number, REVOKE_CLOSE, 0);
+		revoke_all(old->number, REVOKE_CLOSE, 0);
 	else if (now->permissions != old->permissions)
-		revoke(old->number, REVOKE_PERMISSIONS, now->permissions);
+		revoke_all(old->number, REVOKE_PERMISSIONS, now->permissions);
 }
 
 void
@@ -270,7 +270,7 @@ logins_revoke(const struct logins *old, const struct logins *fresh)
 	unsigned hashes = 0;
 
 	if (fresh->required && !old->required)
-		revoke(0, REVOKE_VIOLATION, 0);
+		revoke_all(0, REVOKE_VIOLATION, 0);
 	for (size_t i = 0; i < old->count; i++)
 		revoke_one(&old->items[i], fresh, &hashes);
 }

@@ -136,7 +136,6 @@ put_authd(struct bytes_writer *w, const void *from)
 	put_optional(w, options->authorization);
 	put_optional(w, options->no_auth_user);
 	bytes_put_bool(w, options->auth_block);
-	bytes_put_bool(w, options->users_set);
 	bytes_put_bool(w, options->proxy_required);
 	bytes_put_i64(w, (int64_t)(options->auth_timeout * 1e9));
 	for (size_t i = 0; i < options->users_length; i++)
@@ -335,7 +334,6 @@ get_authd(struct reader *r)
 	config->token = get_optional(r);
 	config->no_auth_user = get_optional(r);
 	config->auth_block = bytes_bool(&r->bytes);
-	config->users_set = bytes_bool(&r->bytes);
 	config->proxy_required = bytes_bool(&r->bytes);
 	config->auth_timeout = bytes_i64(&r->bytes);
 	users = get_list(r, &config->user_count, sizeof(*users), 18);

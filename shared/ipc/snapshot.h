@@ -54,25 +54,24 @@ struct snapshot_subjects {
 struct snapshot_permissions {
 	struct snapshot_subjects publish_allow, publish_deny, subscribe_allow, subscribe_deny;
 	bool responses;
-	int64_t responses_max; /* below 0: no limit */
+	int64_t responses_max;     /* below 0: no limit */
 	int64_t responses_expires; /* ns, below 0: never */
 };
 
 struct snapshot_user {
 	const char *name;
-	const char *password; /* plain or bcrypt */
-	const char *account; /* "" is $G */
+	const char *password;      /* plain or bcrypt */
+	const char *account;       /* "" is $G */
 	uint32_t connection_types; /* enum connection_type; 0: all */
 	bool proxy_required;
 	const struct snapshot_permissions *permissions; /* NULL: everything is allowed */
 };
 
 struct authd_config {
-	struct arena *arena; /* owns all; wiped when freed */
+	struct arena *arena;                     /* owns all; wiped when freed */
 	const char *username, *password, *token; /* NULL: not configured */
-	const char *no_auth_user; /* NULL: none */
+	const char *no_auth_user;                /* NULL: none */
 	bool auth_block;
-	bool users_set; /* users were given, even if the list is empty */
 	bool proxy_required;
 	int64_t auth_timeout; /* ns */
 	uint32_t user_count;
@@ -85,7 +84,8 @@ struct options;
 int snapshot_worker_create(const struct worker_config *config);
 int snapshot_authd_create(const struct options *options);
 
-/* A role: decodes what the memfd holds. NULL when it is not sealed, damaged, or memory is short. The descriptor stays the caller's. */
+/* A role: decodes what the memfd holds. NULL when it is not sealed, damaged, or memory is short. The descriptor stays the caller's.
+ */
 struct worker_config *snapshot_worker_read(int fd);
 struct authd_config *snapshot_authd_read(int fd);
 
