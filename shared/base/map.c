@@ -13,8 +13,8 @@
 #include "base/memory.h"
 
 #define MAP_MAGIC 0x4d415031U
-#define MAP_FIRST 8U /* slots */
-#define MAP_MOVES 16U /* slots of the old table handled per put */
+#define MAP_FIRST 8U         /* slots */
+#define MAP_MOVES 16U        /* slots of the old table handled per put */
 #define MAP_MOVES_SPARSE 64U /* per removal: there is little in them when a table shrinks */
 #define MAP_NONE SIZE_MAX
 

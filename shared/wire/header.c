@@ -12,7 +12,8 @@
 
 static const char header_status_503[] = "NATS/1.0 503\r\nNats-Subject: ";
 
-/* Offset of key at the start of a line and before a colon, or SIZE_MAX. */
+/* Offset of key behind CRLF and before a colon, or SIZE_MAX. (Go gives up when the name, or a double of it, stands too close to
+ * where it searches from, such as "A" in "NATS"; that is not copied.) */
 static size_t
 header_index(const uint8_t *block, size_t n, const char *key)
 {
@@ -24,15 +25,14 @@ header_index(const uint8_t *block, size_t n, const char *key)
 		const uint8_t *found = memmem(block + offset, n - offset, key, length);
 		size_t index;
 
-		/* As in Go, a find in the first two bytes of the rest ends the search. */
-		if (found == NULL || found - (block + offset) < 2)
+		if (found == NULL)
 			return SIZE_MAX;
 		index = (size_t)(found - block);
 		if (index + length >= n)
 			return SIZE_MAX;
-		if (block[index - 1] == '\n' && block[index - 2] == '\r' && block[index + length] == ':')
+		if (index >= HEADER_CRLF && memcmp(found - HEADER_CRLF, "\r\n", HEADER_CRLF) == 0 && found[length] == ':')
 			return index;
-		offset = index + length;
+		offset = index + 1;
 	}
 	return SIZE_MAX;
 }
