@@ -15,6 +15,7 @@ build|libsodium-dev|header sodium.h|nkeys and random identities
 build|libyajl-dev|header yajl/yajl_parse.h|JSON
 build|libbsd-dev|header bsd/string.h|strlcpy, setproctitle, queue.h
 build|libseccomp-dev|header seccomp.h|the system call filters
+build|libssl-dev|header openssl/x509.h|certificates named in the configuration
 check|libcmocka-dev|header cmocka.h|unit tests
 check|python3|cmd python3|black box tests
 check|python3-venv|module ensurepip|black box tests: their Python packages stay in the cache

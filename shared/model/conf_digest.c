@@ -1,6 +1,7 @@
 /*
- * The digest of a configuration: SHA-256 of its tree as Go's json.Encoder writes it (keys sorted, HTML characters escaped, a newline at
- * the end). options.c calls it. It owns its buffer, which is bounded: a tree whose variables multiply each other has no digest.
+ * The digest of a configuration: SHA-256 of its tree as Go's json.Encoder writes it (keys sorted, HTML characters escaped, a
+ * newline at the end). options.c calls it. It owns its buffer, which is bounded: a tree whose variables multiply each other has no
+ * digest.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * The scanner of the configuration language: one function per state, each reads some characters and names the next state.
- * conf_parse.c calls it item by item. It owns no memory but what the arena gives, keeps every index inside the input, and never fails on
- * input: a bad character becomes an item of type CONF_ITEM_ERROR with the text nats-server would give (its NUL at the end of input reads
- * EOF here).
+ * conf_parse.c calls it item by item. It owns no memory but what the arena gives, keeps every index inside the input, and never
+ * fails on input: a bad character becomes an item of type CONF_ITEM_ERROR with the text nats-server would give (its NUL at the end
+ * of input reads EOF here).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,19 +50,19 @@ bool
 conf_lex_digit(uint32_t character)
 {
 	/* Unicode 15, general category Nd. */
-	static const uint32_t ranges[][2] = { { 0x30, 0x39 }, { 0x660, 0x669 }, { 0x6f0, 0x6f9 }, { 0x7c0, 0x7c9 }, { 0x966, 0x96f },
-		{ 0x9e6, 0x9ef }, { 0xa66, 0xa6f }, { 0xae6, 0xaef }, { 0xb66, 0xb6f }, { 0xbe6, 0xbef }, { 0xc66, 0xc6f },
-		{ 0xce6, 0xcef }, { 0xd66, 0xd6f }, { 0xde6, 0xdef }, { 0xe50, 0xe59 }, { 0xed0, 0xed9 }, { 0xf20, 0xf29 },
-		{ 0x1040, 0x1049 }, { 0x1090, 0x1099 }, { 0x17e0, 0x17e9 }, { 0x1810, 0x1819 }, { 0x1946, 0x194f },
-		{ 0x19d0, 0x19d9 }, { 0x1a80, 0x1a89 }, { 0x1a90, 0x1a99 }, { 0x1b50, 0x1b59 }, { 0x1bb0, 0x1bb9 },
-		{ 0x1c40, 0x1c49 }, { 0x1c50, 0x1c59 }, { 0xa620, 0xa629 }, { 0xa8d0, 0xa8d9 }, { 0xa900, 0xa909 },
-		{ 0xa9d0, 0xa9d9 }, { 0xa9f0, 0xa9f9 }, { 0xaa50, 0xaa59 }, { 0xabf0, 0xabf9 }, { 0xff10, 0xff19 },
-		{ 0x104a0, 0x104a9 }, { 0x10d30, 0x10d39 }, { 0x11066, 0x1106f }, { 0x110f0, 0x110f9 }, { 0x11136, 0x1113f },
-		{ 0x111d0, 0x111d9 }, { 0x112f0, 0x112f9 }, { 0x11450, 0x11459 }, { 0x114d0, 0x114d9 }, { 0x11650, 0x11659 },
-		{ 0x116c0, 0x116c9 }, { 0x11730, 0x11739 }, { 0x118e0, 0x118e9 }, { 0x11950, 0x11959 }, { 0x11c50, 0x11c59 },
-		{ 0x11d50, 0x11d59 }, { 0x11da0, 0x11da9 }, { 0x11f50, 0x11f59 }, { 0x16a60, 0x16a69 }, { 0x16ac0, 0x16ac9 },
-		{ 0x16b50, 0x16b59 }, { 0x1d7ce, 0x1d7ff }, { 0x1e140, 0x1e149 }, { 0x1e2f0, 0x1e2f9 }, { 0x1e4f0, 0x1e4f9 },
-		{ 0x1e950, 0x1e959 }, { 0x1fbf0, 0x1fbf9 } };
+	static const uint32_t ranges[][2] = { { 0x30, 0x39 }, { 0x660, 0x669 }, { 0x6f0, 0x6f9 }, { 0x7c0, 0x7c9 },
+		{ 0x966, 0x96f }, { 0x9e6, 0x9ef }, { 0xa66, 0xa6f }, { 0xae6, 0xaef }, { 0xb66, 0xb6f }, { 0xbe6, 0xbef },
+		{ 0xc66, 0xc6f }, { 0xce6, 0xcef }, { 0xd66, 0xd6f }, { 0xde6, 0xdef }, { 0xe50, 0xe59 }, { 0xed0, 0xed9 },
+		{ 0xf20, 0xf29 }, { 0x1040, 0x1049 }, { 0x1090, 0x1099 }, { 0x17e0, 0x17e9 }, { 0x1810, 0x1819 },
+		{ 0x1946, 0x194f }, { 0x19d0, 0x19d9 }, { 0x1a80, 0x1a89 }, { 0x1a90, 0x1a99 }, { 0x1b50, 0x1b59 },
+		{ 0x1bb0, 0x1bb9 }, { 0x1c40, 0x1c49 }, { 0x1c50, 0x1c59 }, { 0xa620, 0xa629 }, { 0xa8d0, 0xa8d9 },
+		{ 0xa900, 0xa909 }, { 0xa9d0, 0xa9d9 }, { 0xa9f0, 0xa9f9 }, { 0xaa50, 0xaa59 }, { 0xabf0, 0xabf9 },
+		{ 0xff10, 0xff19 }, { 0x104a0, 0x104a9 }, { 0x10d30, 0x10d39 }, { 0x11066, 0x1106f }, { 0x110f0, 0x110f9 },
+		{ 0x11136, 0x1113f }, { 0x111d0, 0x111d9 }, { 0x112f0, 0x112f9 }, { 0x11450, 0x11459 }, { 0x114d0, 0x114d9 },
+		{ 0x11650, 0x11659 }, { 0x116c0, 0x116c9 }, { 0x11730, 0x11739 }, { 0x118e0, 0x118e9 }, { 0x11950, 0x11959 },
+		{ 0x11c50, 0x11c59 }, { 0x11d50, 0x11d59 }, { 0x11da0, 0x11da9 }, { 0x11f50, 0x11f59 }, { 0x16a60, 0x16a69 },
+		{ 0x16ac0, 0x16ac9 }, { 0x16b50, 0x16b59 }, { 0x1d7ce, 0x1d7ff }, { 0x1e140, 0x1e149 }, { 0x1e2f0, 0x1e2f9 },
+		{ 0x1e4f0, 0x1e4f9 }, { 0x1e950, 0x1e959 }, { 0x1fbf0, 0x1fbf9 } };
 	size_t i;
 
 	if (character < 0x80)
@@ -333,8 +333,8 @@ lex_top_value_end(struct conf_lexer *lx)
 		return LEX_TOP_VALUE_END;
 	if (lex_is_newline(c) || c == END_OF_INPUT || c == ';' || c == ',' || c == '}')
 		return lex_skip(lx, LEX_TOP);
-	return lex_error(lx, "Expected a top-level value to end with a new line, comment or EOF, but got '%s' instead.",
-	    lex_show(c, shown));
+	return lex_error(
+	    lx, "Expected a top-level value to end with a new line, comment or EOF, but got '%s' instead.", lex_show(c, shown));
 }
 
 static enum lex_state
@@ -376,8 +376,8 @@ lex_block_value_end(struct conf_lexer *lx)
 		lex_back(lx);
 		return LEX_BLOCK_END;
 	}
-	return lex_error(lx, "Expected a block-level value to end with a new line, comment or EOF, but got '%s' instead.",
-	    lex_show(c, shown));
+	return lex_error(
+	    lx, "Expected a block-level value to end with a new line, comment or EOF, but got '%s' instead.", lex_show(c, shown));
 }
 
 static enum lex_state
@@ -560,9 +560,7 @@ lex_value(struct conf_lexer *lx)
 		lex_ignore(lx);
 		lx->string_state = LEX_DOUBLE_QUOTED;
 		return LEX_DOUBLE_QUOTED;
-	case '(':
-		lex_ignore(lx);
-		return LEX_TEXT_BLOCK;
+	case '(': lex_ignore(lx); return LEX_TEXT_BLOCK;
 	case '.': return lex_error(lx, "Floats must start with a digit");
 	default: break;
 	}
@@ -614,8 +612,8 @@ lex_array_value_end(struct conf_lexer *lx)
 		lex_emit(lx, CONF_ITEM_ARRAY_END);
 		return lex_pop(lx);
 	}
-	return lex_error(lx, "Expected an array value terminator \",\" or an array terminator \"]\", but got '%s' instead.",
-	    lex_show(c, shown));
+	return lex_error(
+	    lx, "Expected an array value terminator \",\" or an array terminator \"]\", but got '%s' instead.", lex_show(c, shown));
 }
 
 static enum lex_state
@@ -718,8 +716,8 @@ lex_map_value_end(struct conf_lexer *lx)
 		return lex_skip(lx, LEX_MAP_KEY_START);
 	if (c == '}')
 		return lex_map_end(lx);
-	return lex_error(lx, "Expected a map value terminator \",\" or a map terminator \"}\", but got '%s' instead.",
-	    lex_show(c, shown));
+	return lex_error(
+	    lx, "Expected a map value terminator \",\" or a map terminator \"}\", but got '%s' instead.", lex_show(c, shown));
 }
 
 static bool
@@ -770,7 +768,8 @@ lex_escape(struct conf_lexer *lx)
 		return lex_escape_hex(lx);
 	found = c > 0 && c < 0x80 ? strchr(from, (int)c) : NULL;
 	if (found == NULL)
-		return lex_error(lx, "Invalid escape character '%s'. Only the following escape characters are allowed: "
+		return lex_error(lx,
+		    "Invalid escape character '%s'. Only the following escape characters are allowed: "
 		    "\\xXX, \\t, \\n, \\r, \\\", \\\\.",
 		    lex_show(c, shown));
 	lex_part_append(lx, &to[found - from], 1);
@@ -851,7 +850,8 @@ lex_string(struct conf_lexer *lx)
 	return lex_pop(lx);
 }
 
-/* Text between "(" and a ")" that stands alone on its line. At the end of the input the ")" stays in the text, as in nats-server. */
+/* Text between "(" and a ")" that stands alone on its line. At the end of the input the ")" stays in the text, as in nats-server.
+ */
 static enum lex_state
 lex_text_block(struct conf_lexer *lx)
 {
@@ -894,7 +894,8 @@ lex_time(struct conf_lexer *lx)
 		if (*format == '0' && !conf_lex_digit(c))
 			return lex_error(lx, "Expected digit in ISO8601 datetime, but found '%s' instead.", lex_show(c, shown));
 		if (*format != '0' && c != (uint32_t)*format)
-			return lex_error(lx, "Expected '%c' in ISO8601 datetime, but found '%s' instead.", *format, lex_show(c, shown));
+			return lex_error(
+			    lx, "Expected '%c' in ISO8601 datetime, but found '%s' instead.", *format, lex_show(c, shown));
 	}
 	lex_emit(lx, CONF_ITEM_TIME);
 	return lex_pop(lx);

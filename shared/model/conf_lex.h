@@ -1,6 +1,7 @@
 /*
  * Splits NATS configuration text into items (keys, values, braces), the way nats-server's conf/lex.go does, odd corners included.
- * Who calls it: conf_parse.c alone. It owns nothing: texts of items lie in the input or in the arena. It never reads outside the input.
+ * Who calls it: conf_parse.c alone. It owns nothing: texts of items lie in the input or in the arena. It never reads outside the
+ * input.
  */
 #ifndef MODEL_CONF_LEX_H
 #define MODEL_CONF_LEX_H
@@ -34,7 +35,7 @@ enum conf_item_type {
 
 struct conf_item {
 	enum conf_item_type type;
-	const char *text;	/* not NUL-terminated */
+	const char *text; /* not NUL-terminated */
 	size_t length;
 	int line;
 	int column;
@@ -44,19 +45,19 @@ struct conf_lexer {
 	struct arena *arena;
 	const char *input;
 	size_t size;
-	size_t start;		/* where the current item begins */
+	size_t start; /* where the current item begins */
 	size_t at;
-	size_t width;		/* bytes of the last character read */
+	size_t width; /* bytes of the last character read */
 	int line;
-	size_t line_start;	/* the newline before the current line (or 0) */
-	size_t item_line_start;	/* the same for the current item */
+	size_t line_start;      /* the newline before the current line (or 0) */
+	size_t item_line_start; /* the same for the current item */
 	uint8_t state;
-	uint8_t string_state;	/* where to go on after an escape */
-	bool ready;		/* an item was made */
+	uint8_t string_state; /* where to go on after an escape */
+	bool ready;           /* an item was made */
 	struct conf_item item;
 	uint8_t stack[CONF_LEX_STACK];
 	unsigned depth;
-	bool parts;		/* the current string has escaped parts, kept in: */
+	bool parts; /* the current string has escaped parts, kept in: */
 	char *part;
 	size_t part_length;
 	size_t part_size;

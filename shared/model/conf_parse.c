@@ -1,8 +1,8 @@
 /*
  * Builds the tree of a configuration out of items: keys and values, variables, includes, size suffixes.
  * options.c calls it. It owns nothing: all memory is the arena's, files and environment come through struct conf_source.
- * It follows nats-server's conf/parse.go to the letter, since an equal tree gives an equal digest, but for: nesting and includes have a
- * limit and include cycles are an error; a number that overflows by its suffix is an error; each error names its place.
+ * It follows nats-server's conf/parse.go to the letter, since an equal tree gives an equal digest, but for: nesting and includes
+ * have a limit and include cycles are an error; a number that overflows by its suffix is an error; each error names its place.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 /* The key under which the value of an environment variable is parsed. */
 #define PARSE_VARIABLE_KEY "pk"
 #define PARSE_BCRYPT "2a$"
-#define PARSE_INDEX_FROM 8	/* maps with more entries have an index */
+#define PARSE_INDEX_FROM 8 /* maps with more entries have an index */
 
 struct parse_key {
 	const char *text;
@@ -41,14 +41,14 @@ struct parser {
 	const struct conf_source *source;
 	const char *file;
 	const char *directory;
-	const struct parser *outer;		/* the parser of the including file, or NULL */
+	const struct parser *outer; /* the parser of the including file, or NULL */
 	const struct parse_reference *references;
-	const struct conf_position *fixed;	/* all values stand here (text of a variable), or NULL */
-	unsigned level;				/* includes and variables around this one */
+	const struct conf_position *fixed; /* all values stand here (text of a variable), or NULL */
+	unsigned level;                    /* includes and variables around this one */
 	struct conf_lexer lexer;
 	struct conf_value *contexts[CONF_DEPTH_MAX + 1];
 	unsigned depth;
-	struct parse_key *keys;			/* keys whose value has not come yet */
+	struct parse_key *keys; /* keys whose value has not come yet */
 	size_t keys_length;
 	size_t keys_size;
 	char *error;
@@ -338,7 +338,7 @@ parse_bool(struct parser *p, const struct conf_item *item)
 	struct conf_value *value = parse_new(p, item, CONF_BOOL);
 
 	CHECK(item->length >= 2);
-	if (value != NULL)	/* true, yes, on; the scanner lets nothing else through */
+	if (value != NULL) /* true, yes, on; the scanner lets nothing else through */
 		value->boolean = strncasecmp(item->text, "t", 1) == 0 || strncasecmp(item->text, "y", 1) == 0 ||
 		    strncasecmp(item->text, "on", 2) == 0;
 	return parse_set(p, item, value);
@@ -435,8 +435,15 @@ parse_environment(struct parser *p, const struct conf_item *item, const char *na
 	if (p->level == CONF_INCLUDE_MAX)
 		return parse_fail(p, item, "variables refer to each other more than %d deep", CONF_INCLUDE_MAX);
 	snprintf(text, length + 1, PARSE_VARIABLE_KEY "=%s", value);
-	*inner = (struct parser){ .arena = p->arena, .source = p->source, .file = p->file, .directory = ".", .outer = p,
-		.references = &reference, .fixed = p->fixed != NULL ? p->fixed : &at, .level = p->level + 1, .error = p->error,
+	*inner = (struct parser){ .arena = p->arena,
+		.source = p->source,
+		.file = p->file,
+		.directory = ".",
+		.outer = p,
+		.references = &reference,
+		.fixed = p->fixed != NULL ? p->fixed : &at,
+		.level = p->level + 1,
+		.error = p->error,
 		.error_size = p->error_size };
 	tree = parse_text(inner, text, length);
 	if (tree == NULL)
@@ -492,7 +499,7 @@ parse_variable(struct parser *p, const struct conf_item *item)
 static void
 parse_clean_path(char *path)
 {
-	size_t at, least, length;	/* bytes kept; bytes of them that no ".." may take away */
+	size_t at, least, length; /* bytes kept; bytes of them that no ".." may take away */
 	bool rooted = path[0] == '/', up;
 	const char *from;
 
@@ -539,7 +546,8 @@ parse_directory(struct arena *arena, const char *file)
 
 /* Reads and parses a file as a tree of its own. outer is the parser that includes it, or NULL. */
 static struct conf_value *
-parse_file(struct arena *arena, const struct conf_source *source, const struct parser *outer, const char *path, char *error, size_t size)
+parse_file(
+    struct arena *arena, const struct conf_source *source, const struct parser *outer, const char *path, char *error, size_t size)
 {
 	const struct parser *other;
 	struct parser *p = arena_alloc(arena, sizeof(*p));

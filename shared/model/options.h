@@ -1,9 +1,9 @@
 /*
  * All settings of one server: what the configuration file and the command line ask for, typed and checked.
- * Who calls it: master (start, reload, -t), the tests. A struct options owns all its strings (one arena, freed at once) and never changes
- * after options_load(); a reload makes a new one and compares (reload.h). Nothing here opens files or sockets: see struct options_source.
- * Keys, types and rules are rows of options.def; their behaviour comes from nats-server's server/opts.go.
- * Durations are nanoseconds. Names of fields follow the configuration keys.
+ * Who calls it: master (start, reload, -t), the tests. A struct options owns all its strings (one arena, freed at once) and never
+ * changes after options_load(); a reload makes a new one and compares (reload.h). Nothing here opens files or sockets: see struct
+ * options_source. Keys, types and rules are rows of options.def; their behaviour comes from nats-server's server/opts.go. Durations
+ * are nanoseconds. Names of fields follow the configuration keys.
  */
 #ifndef MODEL_OPTIONS_H
 #define MODEL_OPTIONS_H
@@ -49,8 +49,8 @@ enum options_write_timeout {
 enum options_log_format { OPTIONS_LOG_TEXT, OPTIONS_LOG_JSON };
 
 enum options_sandbox {
-	OPTIONS_SANDBOX_BEST,		/* what the system and the rights of the caller allow */
-	OPTIONS_SANDBOX_REQUIRE,	/* refuse to run without all layers */
+	OPTIONS_SANDBOX_BEST,    /* what the system and the rights of the caller allow */
+	OPTIONS_SANDBOX_REQUIRE, /* refuse to run without all layers */
 };
 
 /* Kinds of connection a user may log in from: bits of options_user.connection_types. */
@@ -62,7 +62,7 @@ enum options_connection {
 	OPTIONS_CONNECTION_MQTT = 1 << 4,
 	OPTIONS_CONNECTION_MQTT_WS = 1 << 5,
 	OPTIONS_CONNECTION_IN_PROCESS = 1 << 6,
-	OPTIONS_CONNECTION_UNKNOWN = 1 << 7,	/* a word the server does not know: options_validate() refuses it */
+	OPTIONS_CONNECTION_UNKNOWN = 1 << 7, /* a word the server does not know: options_validate() refuses it */
 };
 
 struct options_list {
@@ -77,7 +77,7 @@ struct options_subject {
 };
 
 struct options_subjects {
-	bool set;	/* the list exists; an existing but empty allow list admits nothing */
+	bool set; /* the list exists; an existing but empty allow list admits nothing */
 	size_t length;
 	struct options_subject *items;
 };
@@ -91,18 +91,18 @@ struct options_subject_rules {
 struct options_permissions {
 	struct options_subject_rules publish;
 	struct options_subject_rules subscribe;
-	bool responses;			/* allow_responses */
-	int responses_max;		/* below 0: no limit */
-	int64_t responses_expires;	/* below 0: never */
+	bool responses;            /* allow_responses */
+	int responses_max;         /* below 0: no limit */
+	int64_t responses_expires; /* below 0: never */
 };
 
 struct options_user {
-	char *name;			/* "" for an nkey user */
-	char *password;			/* plain or bcrypt */
-	char *nkey;			/* public user key, or NULL */
-	char *account;			/* NULL: the global account $G */
-	struct options_permissions *permissions;	/* NULL: everything is allowed */
-	unsigned connection_types;	/* enum options_connection; 0: all */
+	char *name;                              /* "" for an nkey user */
+	char *password;                          /* plain or bcrypt */
+	char *nkey;                              /* public user key, or NULL */
+	char *account;                           /* NULL: the global account $G */
+	struct options_permissions *permissions; /* NULL: everything is allowed */
+	unsigned connection_types;               /* enum options_connection; 0: all */
 	bool proxy_required;
 	struct conf_position at;
 };
@@ -118,33 +118,33 @@ struct options_pair {
 };
 
 struct options_pairs {
-	struct options_pair *items;	/* sorted by name */
+	struct options_pair *items; /* sorted by name */
 	size_t length;
 };
 
 /* A key whose feature this natsd does not have yet. */
 struct options_missing {
-	const char *key;	/* "cluster", "authorization.auth_callout", or the flag "-js" */
-	struct conf_position at;	/* line 0 when it comes from the command line */
+	const char *key;         /* "cluster", "authorization.auth_callout", or the flag "-js" */
+	struct conf_position at; /* line 0 when it comes from the command line */
 	struct options_missing *next;
 };
 
 struct options {
 	struct arena *arena;
-	char *config_file;		/* NULL without one */
-	char digest[CONF_DIGEST_SIZE];	/* "" without a file */
-	struct options_missing *missing;	/* first by position */
+	char *config_file;               /* NULL without one */
+	char digest[CONF_DIGEST_SIZE];   /* "" without a file */
+	struct options_missing *missing; /* first by position */
 
 	char *server_name;
-	struct options_address client;	/* port 0: any free one (after options_set_defaults) */
+	struct options_address client; /* port 0: any free one (after options_set_defaults) */
 	char *client_advertise;
-	struct options_address http;	/* host also serves https; port 0: off, -1: any free one */
+	struct options_address http; /* host also serves https; port 0: off, -1: any free one */
 	int https_port;
 	char *http_base_path;
 
-	int max_connections;		/* -1 and 0 after defaults: nobody gets in, as in nats-server */
-	int max_subscriptions;		/* 0 and -1: no limit */
-	int max_subscription_tokens;	/* 0: no limit */
+	int max_connections;         /* -1 and 0 after defaults: nobody gets in, as in nats-server */
+	int max_subscriptions;       /* 0 and -1: no limit */
+	int max_subscription_tokens; /* 0: no limit */
 	int32_t max_control_line;
 	int32_t max_payload;
 	int64_t max_pending;
@@ -163,15 +163,14 @@ struct options {
 	int connect_error_reports;
 	int reconnect_error_reports;
 
-	bool auth_block;		/* an authorization block exists */
+	bool auth_block; /* an authorization block exists */
 	char *username;
 	char *password;
-	char *authorization;		/* the token */
-	double auth_timeout;		/* seconds */
+	char *authorization; /* the token */
+	double auth_timeout; /* seconds */
 	bool proxy_required;
-	struct options_user **users;	/* of authorization and of all accounts, nkey users too, in file order */
+	struct options_user **users; /* of authorization and of all accounts, nkey users too, in file order */
 	size_t users_length;
-	bool users_set;			/* users were given, even if the list is empty */
 	char *no_auth_user;
 	char *system_account;
 	bool no_system_account;
@@ -192,12 +191,12 @@ struct options {
 	int prof_port;
 	int prof_block_rate;
 
-	struct options_list server_tags;	/* lower case, trimmed, each once, as they came */
+	struct options_list server_tags; /* lower case, trimmed, each once, as they came */
 	struct options_pairs server_metadata;
-	struct options_pairs feature_flags;	/* values "true" and "false" */
+	struct options_pairs feature_flags; /* values "true" and "false" */
 
 	/* The natsd block: our own additions. */
-	int workers;			/* 0: as many as processors, at most 8 */
+	int workers; /* 0: as many as processors, at most 8 */
 	enum options_log_format log_format;
 	enum options_sandbox sandbox;
 
@@ -206,7 +205,6 @@ struct options {
 	char *cluster_name;
 	bool jetstream;
 	char *store_dir;
-	bool store_dir_set;
 	bool tls;
 };
 
@@ -219,7 +217,7 @@ struct options_source {
 
 /* What a load has to say: lines that each end with a newline, warnings first, as nats-server prints them. */
 struct options_report {
-	char *text;		/* in the arena of the report's owner: freed by options_report_free() */
+	char *text; /* in the arena of the report's owner: freed by options_report_free() */
 	size_t errors;
 	size_t warnings;
 	struct arena *arena;
@@ -252,13 +250,20 @@ bool options_validate(const struct options *options, char *error, size_t size);
  */
 bool options_missing_feature(const struct options *options, struct conf_position *at, const char **key);
 
+/*
+ * client_advertise taken apart (Go's parseHostPort): "host:port", "host" or "[v6]:port"; port 0 or -1, or none, is default_port.
+ * False when it cannot be read or host has no room for it.
+ */
+bool options_parse_advertise(const char *text, int default_port, char *host, size_t size, int *port);
+
 /* The verdict of -t: exit code, and the line(s) for stderr, each ending with a newline. program is the name to print in front. */
 struct options_verdict {
 	int exit_code;
 	char *text;
 	struct arena *arena;
 };
-void options_check_file(const char *program, const char *file, const struct options_source *source, struct options_verdict *verdict);
+void options_check_file(
+    const char *program, const char *file, const struct options_source *source, struct options_verdict *verdict);
 void options_verdict_free(struct options_verdict *verdict);
 
 /* The door to the real file system and environment, for callers that may use them. */
