@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -339,6 +340,7 @@ role_start(enum role_kind kind, int argc, char **argv, mesh_record *record, void
 	channel_init(&role.master, ROLE_CHANNEL_FD, kind, ROLE_MASTER);
 	take_start();
 	empty = take(&start_frame, FD_EMPTY);
+	tzset(); /* strftime and the like look for files only the first time */
 	take_parts();
 	if (kind == ROLE_AUTHD ? role.authd_config == NULL : role.worker_config == NULL || role.mesh == NULL)
 		role_fail("GO came too early");
