@@ -257,12 +257,20 @@ control_before_replace(void *arg, int fd)
 }
 
 static void
+control_trace(struct client *client, void *arg)
+{
+	(void)arg;
+	client->trace = client->worker->config->trace;
+}
+
+static void
 control_config(struct worker *worker)
 {
 	struct worker_config *old = role_take_old_config(worker->role);
 
 	worker->config = worker->role->worker_config;
 	snapshot_worker_free(old);
+	client_each(worker, control_trace, NULL);
 	leave_trim_connections(worker);
 	role_config_done(worker->role);
 }

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "ipc/panic.h"
 
 static void
 input_pong(struct client *client, const struct nats_command *command)
@@ -283,7 +284,7 @@ input_read(struct client *client, size_t *into_tail)
 	struct worker *worker = client->worker;
 	struct iovec pieces[2];
 	struct msghdr message;
-	size_t limit = client->connected ? WORKER_READ_SIZE : WORKER_UNAUTHENTICATED_READ;
+	size_t limit = client->state == CLIENT_ACTIVE ? WORKER_READ_SIZE : WORKER_UNAUTHENTICATED_READ;
 
 	*into_tail = 0;
 	if (client->tail == NULL || client->parser.need <= client->tail_length || client->tail->references > 1 ||
@@ -298,6 +299,19 @@ input_read(struct client *client, size_t *into_tail)
 	message.msg_iov = pieces;
 	message.msg_iovlen = 2;
 	return recvmsg(client->io.fd, &message, MSG_DONTWAIT);
+}
+
+/* For the panic record, should the process die of what it reads now. No bytes of it: a CONNECT holds passwords. */
+static void
+input_note(const struct client *client)
+{
+	static char label[32] = "cid:";
+	size_t length = text_u64(label + 4, client->id);
+
+	label[4 + length] = '\0';
+	panic_context.label = label;
+	panic_context.subject = NULL;
+	panic_context.message = NULL;
 }
 
 void
@@ -322,6 +336,8 @@ input_ready(struct client *client)
 		input_read_failed(client, n);
 		return;
 	}
+	input_note(client);
+	worker->turn_worked = true;
 	client->stalled = 0;
 	worker_drain(worker);
 	if (client->state == CLIENT_CLOSING)

@@ -11,7 +11,6 @@
 #include "base/memory.h"
 
 #define WORKER_STUCK_PATIENCE (5 * LOOP_SECOND)
-#define WORKER_IDLE (10 * LOOP_SECOND)	/* after so long without work spare memory is given back */
 
 static bool
 worker_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob)
@@ -91,6 +90,18 @@ worker_synced(void *arg)
 	worker_open(arg);
 }
 
+/* Nothing but this timer since the last time: what is spare goes back to the system, once. */
+static void
+worker_rest(struct worker *worker)
+{
+	if (!worker->trim)
+		return;
+	worker->trim = false;
+	output_trim();
+	blob_trim(0);
+	memory_trim();
+}
+
 /* Numbers that others read from our page. */
 static void
 worker_sample(struct loop_timer *timer)
@@ -112,11 +123,8 @@ worker_sample(struct loop_timer *timer)
 	COUNTERS_SET(worker->counters, ring_violations, mesh->violations);
 	COUNTERS_SET(worker->counters, bells, mesh->bells);
 	COUNTERS_SET(worker->counters, log_dropped, log_dropped());
-	if (COUNTERS_GET(worker->counters, turns) == worker->turns_sampled) {
-		output_trim();
-		blob_trim(0);
-	}
-	COUNTERS_ADD(worker->counters, turns, 1);
+	if (COUNTERS_GET(worker->counters, turns) <= worker->turns_sampled + 1)
+		worker_rest(worker);
 	worker->turns_sampled = COUNTERS_GET(worker->counters, turns);
 	CHECK(loop_timer_set(worker->loop, timer, loop_now(worker->loop) + LOOP_SECOND));
 }
@@ -137,6 +145,8 @@ worker_turn(struct worker *worker)
 	if (worker->closing != NULL)
 		client_reap(worker);
 	accept_balance(worker);
+	worker->trim = worker->trim || worker->turn_worked;
+	worker->turn_worked = false;
 	COUNTERS_ADD(worker->counters, turns, 1);
 }
 

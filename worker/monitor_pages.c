@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 enum {
-	MONITOR_PATH_SIZE = HTTP_PATH_MAX * 3, /* a path with all its bytes as %XX */
+	MONITOR_PATH_SIZE = HTTP_PATH_MAX * 3 + 1, /* a path with all its bytes as %XX */
 	MONITOR_VALUE_SIZE = 1024              /* a query parameter; a longer one counts as absent */
 };
 
@@ -106,25 +106,24 @@ monitor_plain_in_path(char c)
 	    (c != '\0' && strchr("-_.~$&+,/:;=@!'()*", c) != NULL);
 }
 
-/* net/url's escaping of a path; "%" becomes prefix, which is "%25" where the result is escaped once more. */
+/* net/url's escaping of a path. Returns the length, 0 when it does not fit. */
 static size_t
-monitor_escape(const char *path, size_t n, const char *prefix, char *out, size_t size)
+monitor_escape(const char *path, size_t n, char *out, size_t size)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	size_t length = 0, prefix_length = strlen(prefix);
+	size_t length = 0;
 	unsigned char c;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (length + prefix_length + 3 > size)
+		if (length + 4 > size)
 			return 0;
 		c = (unsigned char)path[i];
 		if (monitor_plain_in_path(path[i])) {
 			out[length++] = path[i];
 			continue;
 		}
-		memcpy(out + length, prefix, prefix_length);
-		length += prefix_length;
+		out[length++] = '%';
 		out[length++] = digits[c >> 4];
 		out[length++] = digits[c & 15];
 	}
@@ -160,7 +159,7 @@ monitor_redirect(const struct http_request *request, const char *clean, size_t l
 	bool get = request->method_length == 3 && memcmp(request->method, "GET", 3) == 0;
 	char url[MONITOR_TEXT_SIZE / 2], html[MONITOR_TEXT_SIZE - 64], query[MONITOR_TEXT_SIZE / 4] = "";
 	char extra[MONITOR_TEXT_SIZE];
-	size_t n = monitor_escape(clean, length, "%25", url, sizeof(url));
+	size_t n = monitor_escape(clean, length, url, sizeof(url));
 	uint32_t i;
 
 	if (request->query_length >= sizeof(query) - 1 || n == 0 || n + request->query_length + 2 > sizeof(url)) {
@@ -226,7 +225,7 @@ void
 monitor_answer_request(struct monitor *monitor, const struct http_request *request, struct monitor_answer *answer)
 {
 	char escaped[MONITOR_PATH_SIZE], clean[MONITOR_PATH_SIZE + 2], base[HTTP_PATH_MAX];
-	size_t n = monitor_escape(request->path, request->path_length, "%", escaped, sizeof(escaped)), length, base_length;
+	size_t n = monitor_escape(request->path, request->path_length, escaped, sizeof(escaped)), length, base_length;
 	unsigned i;
 
 	answer->status = 200;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "ipc/panic.h"
 #include "model/subject.h"
 
 static void
@@ -116,6 +117,10 @@ publish_command(struct client *client, const struct nats_command *command)
 	}
 	if (client->pedantic && !subject_valid_literal(command->subject, command->subject_length))
 		client_error(client, "Invalid Publish Subject");
+	panic_context.subject = command->subject;
+	panic_context.subject_length = command->subject_length;
+	panic_context.message = command->payload;
+	panic_context.message_length = command->total_size;
 	client->in_messages++;
 	client->in_bytes += command->total_size;
 	COUNTERS_ADD(worker->counters, in_messages, 1);

@@ -166,6 +166,7 @@ struct worker {
 	bool behind;			/* the last drain met its budget: no client is read this turn */
 	bool listening;
 	bool lame_duck, draining;
+	bool turn_worked, trim;		/* a socket was read; spare memory is to be given back when all is quiet */
 	struct leave *leave;		/* of leave.c, NULL until it comes to that */
 	struct monitor *monitor;	/* of monitor.c, NULL but in the watch worker */
 	struct loop_timer accept_timer, sample_timer;

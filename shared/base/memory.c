@@ -116,3 +116,11 @@ memory_get_stats(struct memory_stats *out)
 	out->bytes = atomic_load_explicit(&memory_bytes, memory_order_relaxed);
 	out->failures = atomic_load_explicit(&memory_failures, memory_order_relaxed);
 }
+
+void
+memory_trim(void)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}

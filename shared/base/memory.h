@@ -35,6 +35,9 @@ void memory_free(void *block);
 /* Overwrites n bytes so that the compiler keeps it; for secrets before memory_free. */
 void memory_wipe(void *block, size_t n);
 
+/* Gives free memory back to the system where the allocator can; for when a process has become quiet. */
+void memory_trim(void);
+
 void memory_get_stats(struct memory_stats *out);
 
 #endif

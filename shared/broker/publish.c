@@ -170,53 +170,64 @@ group_draw(struct broker *broker, struct broker_group *group, struct broker_mess
 	return group_deliver_local(broker, group, 0, message) ? 1 : 0;
 }
 
-/* Record pieces before the payload. Returns the bytes put at to. */
-static size_t
-publish_envelope(const struct broker *broker, const struct broker_account *account, const struct broker_message *message,
-    unsigned member, bool plain, unsigned hops, uint8_t *to)
+static uint8_t *
+publish_append(uint8_t *to, const void *from, size_t n)
 {
-	struct broker_envelope envelope;
+	memcpy(to, from, n);
+	return to + n;
+}
+
+/* The names of the queue groups that the member delivers for. */
+static uint8_t *
+publish_queue_names(const struct broker *broker, unsigned member, struct broker_envelope *envelope, uint8_t *at)
+{
 	const struct broker_group *group;
-	uint8_t *at = to + sizeof(envelope);
 	uint16_t length;
 	uint32_t i;
 
-	memset(&envelope, 0, sizeof(envelope));
-	envelope.account = account->number;
-	envelope.origin_index = message->origin_index;
-	envelope.origin_generation = message->origin_generation;
-	envelope.header_size = message->header_size;
-	envelope.total_size = message->total_size;
-	envelope.subject_length = message->subject_length;
-	envelope.reply_length = message->reply == NULL ? 0 : message->reply_length;
-	envelope.header_text_length = message->header_text == NULL ? 0 : message->header_text_length;
-	envelope.size_text_length = message->size_text_length;
-	envelope.plain = plain ? 1 : 0;
-	envelope.hops = (uint8_t)hops;
-	memcpy(at, message->subject, message->subject_length);
-	at += message->subject_length;
-	if (envelope.reply_length > 0) {
-		memcpy(at, message->reply, message->reply_length);
-		at += message->reply_length;
-	}
-	if (envelope.header_text_length > 0) {
-		memcpy(at, message->header_text, message->header_text_length);
-		at += message->header_text_length;
-	}
-	memcpy(at, message->size_text, message->size_text_length);
-	at += message->size_text_length;
 	for (i = 0; i < broker->groups_count; i++) {
 		group = &broker->groups[i];
 		if (group->member != (int)member)
 			continue;
 		length = (uint16_t)group->name->length;
-		memcpy(at, &length, sizeof(length));
-		memcpy(at + sizeof(length), group->name->text, length);
-		at += sizeof(length) + length;
-		envelope.queues++;
-		envelope.queues_length += (uint32_t)(sizeof(length) + length);
+		at = publish_append(at, &length, sizeof(length));
+		at = publish_append(at, group->name->text, length);
+		envelope->queues++;
+		envelope->queues_length += (uint32_t)(sizeof(length) + length);
 	}
-	memcpy(to, &envelope, sizeof(envelope));
+	return at;
+}
+
+/* Record pieces before the payload, written in place (to is aligned to 8). Returns the bytes put at to. */
+static size_t
+publish_envelope(const struct broker *broker, const struct broker_account *account, const struct broker_message *message,
+    unsigned member, bool plain, unsigned hops, uint8_t *to)
+{
+	struct broker_envelope *envelope = (void *)to;
+	uint8_t *at = to + sizeof(*envelope);
+
+	envelope->account = account->number;
+	envelope->origin_index = message->origin_index;
+	envelope->origin_generation = message->origin_generation;
+	envelope->header_size = message->header_size;
+	envelope->total_size = message->total_size;
+	envelope->queues_length = 0;
+	envelope->subject_length = message->subject_length;
+	envelope->reply_length = message->reply == NULL ? 0 : message->reply_length;
+	envelope->queues = 0;
+	envelope->header_text_length = message->header_text == NULL ? 0 : message->header_text_length;
+	envelope->size_text_length = message->size_text_length;
+	envelope->plain = plain ? 1 : 0;
+	envelope->hops = (uint8_t)hops;
+	envelope->zero[0] = envelope->zero[1] = 0;
+	at = publish_append(at, message->subject, message->subject_length);
+	if (message->reply != NULL)
+		at = publish_append(at, message->reply, message->reply_length);
+	if (message->header_text != NULL)
+		at = publish_append(at, message->header_text, message->header_text_length);
+	at = publish_append(at, message->size_text, message->size_text_length);
+	if (broker->groups_count > 0)
+		at = publish_queue_names(broker, member, envelope, at);
 	return (size_t)(at - to);
 }
 
@@ -386,7 +397,9 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	if ((at = bytes_data(&reader, sizeof(*envelope))) == NULL)
 		return false;
 	memcpy(envelope, at, sizeof(*envelope));
-	memset(message, 0, sizeof(*message));
+	message->blob = NULL;
+	message->blob_offset = 0;
+	message->origin = NULL;
 	message->subject = (const char *)bytes_data(&reader, envelope->subject_length);
 	message->reply = envelope->reply_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->reply_length);
 	message->header_text = envelope->header_text_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->header_text_length);
