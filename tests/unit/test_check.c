@@ -48,7 +48,6 @@ die(void (*panic)(const char *), void (*hook)(const char *))
 
 		check_panic = panic;
 		check_hook = hook;
-		signal(SIGABRT, SIG_DFL);
 		CHECK(answer == 42);
 		_exit(0);
 	}
