@@ -3,7 +3,8 @@
  * through the general path, which walks a table of verbs and finds the very byte at which nats-server's state machine would
  * complain. Oddities of parser.go that clients can see and that are kept: the first byte behind the blanks belongs to the arguments
  * even if it is CR or LF; one CR anywhere in the arguments makes the last byte before LF go; PUB and HPUB split at blank and tab
- * only, SUB and UNSUB at CR and LF too; HMSG from a client is an empty message to nobody.
+ * only, SUB and UNSUB at CR and LF too.  HMSG from a client is refused when its line is over (Go lets an empty one pass if it comes
+ * in one read, and complains about any other).
  */
 #include "wire/nats.h"
 
@@ -46,7 +47,7 @@ static const struct nats_row nats_rows[] = {
 	{ NATS_OK, NATS_FORM_BARE, 3, 1, 2, "+OK" },
 	{ NATS_ERR, NATS_FORM_BLANK, 4, 4, 5, "-ERR" },
 	{ NATS_INFO, NATS_FORM_OPEN, 4, 71, 72, "INFO" },
-	{ NATS_HMSG, NATS_FORM_BLANK, 4, 18, 24, "HMSG" },
+	{ NATS_NONE, NATS_FORM_BLANK, 4, 18, 24, "HMSG" },
 };
 
 struct nats_span {
@@ -69,7 +70,7 @@ const char *
 nats_verb_name(enum nats_verb verb)
 {
 	for (size_t i = 0; i < sizeof(nats_rows) / sizeof(nats_rows[0]); i++)
-		if (nats_rows[i].verb == verb)
+		if (nats_rows[i].verb == verb && verb != NATS_NONE)
 			return nats_rows[i].name;
 	return "";
 }
@@ -292,7 +293,7 @@ nats_take_line(const struct nats_look *look, const struct nats_span *line, size_
 	switch (look->row->verb) {
 	case NATS_PUB:
 	case NATS_HPUB: return nats_publish(look, line, arguments, nats_split(line, false, arguments), consumed);
-	case NATS_HMSG: return nats_payload(look, consumed);
+	case NATS_NONE: return nats_unknown(look, consumed - 1, NATS_STATE_END_R);
 	case NATS_SUB: return nats_take_subscribe(look, line, consumed);
 	case NATS_UNSUB: return nats_take_unsubscribe(look, line, consumed);
 	default: return nats_done(look->parser, out, consumed);

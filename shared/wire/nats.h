@@ -34,10 +34,9 @@ enum nats_verb {
 	NATS_UNSUB,
 	NATS_PING,
 	NATS_PONG,
-	NATS_OK,   /* +OK: to be ignored */
-	NATS_ERR,  /* -ERR text: log it and close */
-	NATS_INFO, /* INFO {json}: ignored if nats_info_valid, else a silent close */
-	NATS_HMSG  /* from a client Go takes it for an empty message to no subject: +OK when verbose, else nothing */
+	NATS_OK,  /* +OK: to be ignored */
+	NATS_ERR, /* -ERR text: log it and close */
+	NATS_INFO /* INFO {json}: ignored if nats_info_valid, else a silent close */
 };
 
 enum nats_result {

@@ -71,7 +71,6 @@ static const struct expected commands[] = {
 	{ ROW("hpub a r 0 2\r\nhi\r\n"), NATS_COMMAND, NATS_HPUB, "a", "r", NULL, NULL, "a r 0 2", "hi", .max = -1 },
 	{ ROW("HPUB\ta  r 2 2\nhi\r\n"), NATS_COMMAND, NATS_HPUB, "a", "r", NULL, NULL, "a  r 2 2", "hi", .header_size = 2,
 	    .max = -1 },
-	{ ROW("HMSG x\r\n\r\n"), NATS_COMMAND, NATS_HMSG, .argument = "x", .payload = "", .max = -1 },
 };
 
 /* For errors, argument is what the log quotes and subject the words before it; max is Go's number of the state. */
@@ -99,7 +98,7 @@ static const struct expected errors[] = {
 	{ ROW("PUB a 2\r\nhiX"), NATS_UNKNOWN_OPERATION, .max = 41 },
 	{ ROW("PUB a 2\r\nhi\rX"), NATS_UNKNOWN_OPERATION, .max = 42 },
 	{ ROW("PUB a 0\r\n\n"), NATS_UNKNOWN_OPERATION, .max = 41 },
-	{ ROW("HMSG x\r\nh"), NATS_UNKNOWN_OPERATION, .max = 41 },
+	{ ROW("HMSG a 1 2 2\r\n"), NATS_UNKNOWN_OPERATION, .max = 41 },
 	{ ROW("PUB a\r\n"), NATS_BAD_ARGUMENTS, .subject = "processPub Parse Error", .argument = "a" },
 	{ ROW("PUB \r\n"), NATS_BAD_ARGUMENTS, .subject = "processPub Parse Error", .argument = "\r" },
 	{ ROW("PUB a b c 1\r\n"), NATS_BAD_ARGUMENTS, .subject = "processPub Parse Error", .argument = "a b c 1" },
