@@ -361,20 +361,16 @@ monitor_ready(struct loop_io *io, uint32_t events)
 
 /* ---- accepting ---- */
 
-/* Room for one more: the connection that has waited for its next request the longest goes. */
-static bool
-monitor_make_room(struct monitor *monitor)
+/* The connection that has waited for its next request the longest: it makes room for a new one. NULL: all are busy. */
+static struct monitor_connection *
+monitor_idle(const struct monitor *monitor)
 {
 	struct monitor_connection *connection;
 
-	if (monitor->connection_count < MONITOR_CONNECTIONS_MAX)
-		return true;
 	TAILQ_FOREACH(connection, &monitor->connections, link)
-		if (connection->state == MONITOR_READING && connection->input == NULL && !loop_timer_is_set(&connection->timer)) {
-			monitor_close(connection);
-			return true;
-		}
-	return false;
+		if (connection->state == MONITOR_READING && connection->input == NULL && !loop_timer_is_set(&connection->timer))
+			return connection;
+	return NULL;
 }
 
 static bool
@@ -410,12 +406,16 @@ monitor_accept(struct loop_io *io, uint32_t events)
 {
 	struct monitor *monitor = io->arg;
 	struct loop *loop = monitor->worker->loop;
+	struct monitor_connection *idle;
 	int fd, burst;
+	bool full;
 
 	(void)events;
 	worker_awake(monitor->worker);
 	for (burst = 0; burst < MONITOR_ACCEPT_BURST; burst++) {
-		if (!monitor_make_room(monitor)) {
+		full = monitor->connection_count == MONITOR_CONNECTIONS_MAX;
+		idle = full ? monitor_idle(monitor) : NULL;
+		if (full && idle == NULL) {
 			monitor_listen(monitor, false);
 			return;
 		}
@@ -427,6 +427,8 @@ monitor_accept(struct loop_io *io, uint32_t events)
 			}
 			return;
 		}
+		if (full)
+			monitor_close(idle);
 		if (!monitor_connect(monitor, fd))
 			(void)close(fd);
 	}

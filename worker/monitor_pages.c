@@ -11,7 +11,7 @@
 
 enum {
 	MONITOR_PATH_SIZE = HTTP_PATH_MAX * 3 + 1, /* a path with all its bytes as %XX */
-	MONITOR_VALUE_SIZE = 1024              /* a query parameter; a longer one counts as absent */
+	MONITOR_VALUE_SIZE = 1024                  /* a query parameter; a longer one counts as absent */
 };
 
 struct monitor_page {
