@@ -112,10 +112,11 @@ json_begin(struct json_writer *w, const char *bracket)
 static void
 json_end(struct json_writer *w, const char *bracket)
 {
-	bool filled = (w->filled & UINT64_C(1) << w->depth) != 0;
+	bool filled;
 
 	CHECK_OBJ(w, JSON_WRITER_MAGIC);
 	CHECK(w->depth > 0 && !w->after_key);
+	filled = (w->filled & UINT64_C(1) << w->depth) != 0;
 	w->depth--;
 	if (filled)
 		json_new_line(w);

@@ -347,9 +347,10 @@ map_count(const struct map *map)
 size_t
 map_memory(const struct map *map)
 {
-	size_t each = sizeof(void *) + sizeof(uint32_t) + (map->key_of == NULL ? sizeof(uint64_t) : 0);
+	size_t each = sizeof(void *) + sizeof(uint32_t);
 
 	CHECK_OBJ(map, MAP_MAGIC);
+	each += map->key_of == NULL ? sizeof(uint64_t) : 0;
 	return (map_slots(&map->now) + map_slots(&map->old)) * each;
 }
 
@@ -457,10 +458,12 @@ map_remove_u64(struct map *map, uint64_t key)
 void *
 map_next(const struct map *map, size_t *at)
 {
-	size_t now = map_slots(&map->now);
-	size_t all = now + map_slots(&map->old);
+	size_t now;
+	size_t all;
 
 	CHECK_OBJ(map, MAP_MAGIC);
+	now = map_slots(&map->now);
+	all = now + map_slots(&map->old);
 	while (*at < all) {
 		size_t slot = (*at)++;
 		const struct map_table *table = slot < now ? &map->now : &map->old;
@@ -476,10 +479,12 @@ map_next(const struct map *map, size_t *at)
 void *
 map_any(const struct map *map)
 {
-	const struct map_table *table = map->old.count > 0 ? &map->old : &map->now;
-	size_t at = map->cursor;
+	const struct map_table *table;
+	size_t at;
 
 	CHECK_OBJ(map, MAP_MAGIC);
+	table = map->old.count > 0 ? &map->old : &map->now;
+	at = map->cursor;
 	if (table->count == 0)
 		return NULL;
 	if (table == &map->now)
