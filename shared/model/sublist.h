@@ -111,6 +111,7 @@ struct sublist_result {
 	uint32_t room;
 	uint64_t members;     /* plain remote interest, over all nodes */
 	uint64_t plain_count; /* local plain subscriptions, over all nodes */
+	uint64_t fanout;      /* receivers as sublist.go counts them: plain_count, members, and queue groups once per node */
 	bool any_queue;       /* some node has a queue group */
 };
 
@@ -165,6 +166,9 @@ void sublist_member_down(struct sublist *list, unsigned member);
  */
 bool sublist_match(struct sublist *list, const char *subject, size_t length, struct sublist_result *result);
 void sublist_result_free(struct sublist_result *result);
+
+/* The caller used a result it had kept from an earlier match: counts in the statistics as a match from the cache. */
+void sublist_count_hit(struct sublist *list, const struct sublist_result *result);
 
 /* Would a message reach anybody, here or elsewhere?  Stops at the first. */
 bool sublist_has_interest(struct sublist *list, const char *subject, size_t length);

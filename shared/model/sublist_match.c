@@ -86,8 +86,8 @@ match_nodes(struct sublist *list, const char *subject, size_t length, bool first
 	return complete;
 }
 
-/* Sums up the nodes; the number of receivers as sublist.go counts them: plain ones and queue groups. */
-static uint64_t
+/* Sums up the nodes. */
+static void
 result_sum(struct sublist_result *result)
 {
 	uint64_t groups = 0;
@@ -103,20 +103,34 @@ result_sum(struct sublist_result *result)
 			groups++;
 	}
 	result->any_queue = groups > 0;
-	return result->plain_count + groups + (uint64_t)__builtin_popcountll(result->members);
+	result->fanout = result->plain_count + groups + (uint64_t)__builtin_popcountll(result->members);
+}
+
+static void
+count_match(struct sublist *list, const struct sublist_result *result)
+{
+	list->matches++;
+	list->total_fanout += result->fanout;
+	if (result->fanout > list->max_fanout)
+		list->max_fanout = result->fanout;
 }
 
 bool
 sublist_match(struct sublist *list, const char *subject, size_t length, struct sublist_result *result)
 {
 	bool complete = match_nodes(list, subject, length, false, result);
-	uint64_t fanout = result_sum(result);
 
-	list->matches++;
-	list->total_fanout += fanout;
-	if (fanout > list->max_fanout)
-		list->max_fanout = fanout;
+	result_sum(result);
+	count_match(list, result);
 	return complete;
+}
+
+void
+sublist_count_hit(struct sublist *list, const struct sublist_result *result)
+{
+	CHECK_OBJ(list, SUBLIST_MAGIC);
+	list->cache_hits++;
+	count_match(list, result);
 }
 
 bool

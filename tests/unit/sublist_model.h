@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "model/sublist.h"
 
-#define MODEL_SUBS 160
-#define MODEL_REMOTES 200
+#define MODEL_SUBS 96
+#define MODEL_REMOTES 80
 #define MODEL_TEXT 64
 #define MODEL_MEMBERS 4
 

@@ -412,6 +412,11 @@ test_cache_follows_changes(void **state)
 	assert_int_equal(match(f, "a.b.c.d")->plain_count, 3);
 	sublist_stats(f->list, &stats);
 	assert_int_equal(stats.cache_hits, 4);
+	sublist_count_hit(f->list, &f->result);
+	sublist_stats(f->list, &stats);
+	assert_int_equal(stats.cache_hits, 5);
+	assert_int_equal(stats.num_matches, 7);
+	assert_int_equal(stats.total_fanout, 12 + 3 + 2 + 3 + 3);
 	put(f, 5, "a.b.>", NULL);
 	reaches(f, "a.b.c.d", 3, "a.*.c.d", "a.b.*.d", "a.b.>");
 }
