@@ -7,7 +7,7 @@
 #   unit     tests/unit/test_*, each a cmocka program, in the build MODE (asan)
 #   replay   tests/fuzz/fuzz_*, each over its seeds, in the build MODE (asan)
 #   model    tests/sim/*.sh, each a model checked by a program of its own
-#   pytest   tests/wire, tests/clients, tests/fault against the ASan build
+#   pytest   tests/config, tests/wire, tests/clients, tests/fault against the ASan build
 #   lint     tests/tidy.sh
 # and, only when named: fuzz (libFuzzer, N seconds a target, two at a time), cover (unit and replay counted by gcovr).
 #
@@ -131,7 +131,7 @@ if part pytest; then
 	export NATSD_PROBES_BIN=$PWD/build/$(basename "$CC")-probes/natsd
 	export NATSD_SLOW=${NATSD_SLOW:-3} NATSD_MISSING
 	NATSD_MISSING=$(tr '\n' ' ' <"$cache/missing" 2>/dev/null)
-	for d in wire clients fault; do
+	for d in config wire clients fault; do
 		ls tests/$d/test_*.py >/dev/null 2>&1 || continue
 		"$cache/venv/bin/python" -B -m pytest -q -p no:cacheprovider --timeout 300 --tb short -rsfE \
 			--junit-xml "$logs/pytest-$d.xml" tests/$d >"$logs/pytest-$d.log" 2>&1 </dev/null
