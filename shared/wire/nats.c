@@ -280,11 +280,35 @@ nats_take_unsubscribe(const struct nats_look *look, const struct nats_span *line
 	return nats_done(look->parser, out, consumed);
 }
 
+/*
+ * Does a subject or reply hold a line end?  Go hands such a message on, and it breaks the lines of whoever receives it: a client could
+ * put commands into the streams of others.  Here it is refused.
+ */
+static bool
+nats_breaks_lines(const struct nats_span *arguments, unsigned count)
+{
+	for (unsigned i = 0; i + 1 < count && i < NATS_ARGUMENTS_MAX; i++)
+		if (memchr(arguments[i].at, '\r', arguments[i].length) != NULL || memchr(arguments[i].at, '\n', arguments[i].length) != NULL)
+			return true;
+	return false;
+}
+
+/* The general path of PUB and HPUB. */
+static enum nats_result
+nats_take_publish(const struct nats_look *look, const struct nats_span *line, size_t consumed)
+{
+	struct nats_span arguments[NATS_ARGUMENTS_MAX];
+	unsigned count = nats_split(line, false, arguments);
+
+	if (nats_breaks_lines(arguments, count))
+		return nats_bad(look, "processPub Parse Error", line);
+	return nats_publish(look, line, arguments, count, consumed);
+}
+
 /* A whole control line: its arguments, and how many bytes it takes with LF. */
 static enum nats_result
 nats_take_line(const struct nats_look *look, const struct nats_span *line, size_t consumed)
 {
-	struct nats_span arguments[NATS_ARGUMENTS_MAX];
 	struct nats_command *out = look->out;
 
 	out->verb = look->row->verb;
@@ -292,7 +316,7 @@ nats_take_line(const struct nats_look *look, const struct nats_span *line, size_
 	out->argument_length = line->length;
 	switch (look->row->verb) {
 	case NATS_PUB:
-	case NATS_HPUB: return nats_publish(look, line, arguments, nats_split(line, false, arguments), consumed);
+	case NATS_HPUB: return nats_take_publish(look, line, consumed);
 	case NATS_NONE: return nats_unknown(look, consumed - 1, NATS_STATE_END_R);
 	case NATS_SUB: return nats_take_subscribe(look, line, consumed);
 	case NATS_UNSUB: return nats_take_unsubscribe(look, line, consumed);
