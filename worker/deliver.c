@@ -74,6 +74,25 @@ deliver_line(const struct subscription *sub, const struct broker_message *messag
 	return deliver_append(to, "\r\n", 2);
 }
 
+/* A line that is too long for one stretch of output, e.g. a subject of many kilobytes: piece by piece. */
+static bool
+deliver_put_long(struct client *client, const struct subscription *sub, struct broker_message *message)
+{
+	struct output *output = &client->output;
+	bool headers = message->header_size > 0 && client->headers;
+	uint32_t skip = client->headers ? 0 : message->header_size;
+	char size_text[24];
+	size_t n = deliver_size_text(message, headers, size_text);
+
+	return output_copy(output, headers ? "HMSG " : "MSG ", headers ? 5 : 4) &&
+	    output_copy(output, message->subject, message->subject_length) && output_copy(output, " ", 1) &&
+	    output_copy(output, sub->sid, sub->sid_length) && output_copy(output, " ", 1) &&
+	    (message->reply == NULL || (output_copy(output, message->reply, message->reply_length) && output_copy(output, " ", 1))) &&
+	    (!headers || (output_copy(output, message->header_text, message->header_text_length) && output_copy(output, " ", 1))) &&
+	    output_copy(output, size_text, n) && output_copy(output, "\r\n", 2) &&
+	    output_copy(output, message->payload + skip, message->total_size - skip) && output_copy(output, "\r\n", 2);
+}
+
 /* Everything into the output; false when memory is out. */
 static bool
 deliver_put(struct client *client, const struct subscription *sub, struct broker_message *message)
@@ -85,7 +104,7 @@ deliver_put(struct client *client, const struct subscription *sub, struct broker
 	uint8_t *start, *at;
 
 	if (room > OUTPUT_RESERVE_MAX / 2)
-		return false;
+		return deliver_put_long(client, sub, message);
 	if (size <= OUTPUT_COPY_MAX)
 		room += size + 2;
 	if ((start = output_reserve(output, room)) == NULL)

@@ -7,7 +7,10 @@
 
 #include "base/memory.h"
 
-enum { INFORM_SIZE = 16384 };
+enum {
+	INFORM_SIZE = 16384,
+	INFORM_API_LEVEL = 5	/* of JetStream; nats-server says so with JetStream off, too (jetstream_versioning.go) */
+};
 
 static void
 inform_fill(const struct client *client, bool connect_info, struct nats_info *info)
@@ -28,10 +31,9 @@ inform_fill(const struct client *client, bool connect_info, struct nats_info *in
 	info->max_payload = (int32_t)config->max_payload;
 	info->client_id = client->id;
 	info->nonce = client->nonce;
-	info->connect_urls = config->connect_urls.items;
-	info->connect_url_count = config->connect_urls.count;
 	info->lame_duck = worker->lame_duck;
 	info->xkey = config->xkey;
+	info->api_level = INFORM_API_LEVEL;
 	if (connect_info) {
 		info->connect_info = true;
 		info->remote_account = client->account->number == BROKER_ACCOUNT_SYSTEM ? "$SYS" : "$G";

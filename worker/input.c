@@ -187,8 +187,10 @@ input_obey(struct client *client, const uint8_t *data, size_t size)
 	enum nats_result result;
 	size_t at = 0;
 
+	if (__builtin_expect(client->state == CLIENT_UNAUTHENTICATED && size > 0 && (data[0] | 0x20) != 'c', 0))
+		(void)session_without_connect(client);
 	input_limits(client, &limits);
-	while (at < size) {
+	while (at < size && client->state != CLIENT_CLOSING) {
 		result = nats_parse(&client->parser, &limits, data + at, size - at, &command);
 		if (result == NATS_MORE)
 			break;

@@ -225,7 +225,6 @@ varz_identity(struct json_writer *json, const struct worker_config *config)
 	json_member_string(json, "host", advertise ? config->advertise_host : config->host);
 	json_member_i64(json, "port", advertise ? config->advertise_port : config->port);
 	json_some_bool(json, "auth_required", config->auth_required);
-	varz_texts(json, "connect_urls", &config->connect_urls);
 }
 
 static void

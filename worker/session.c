@@ -25,6 +25,8 @@ static bool
 session_set_permissions(struct client *client, uint32_t number)
 {
 	struct rights *rights = session_rights(client->worker, number);
+	int32_t most;
+	int64_t expires;
 
 	if (number != 0 && (rights == NULL || rights->set == NULL))
 		return false;
@@ -32,7 +34,7 @@ session_set_permissions(struct client *client, uint32_t number)
 	client->permissions = rights == NULL ? NULL : permission_set_hold(rights->set);
 	permission_replies_free(client->replies);
 	client->replies = NULL;
-	if (client->permissions != NULL && permission_set_has_responses(client->permissions, NULL, NULL) &&
+	if (client->permissions != NULL && permission_set_has_responses(client->permissions, &most, &expires) &&
 	    (client->replies = permission_replies_create()) == NULL)
 		return false;
 	return true;
@@ -156,6 +158,36 @@ session_welcome(struct client *client)
 	client_ok(client);
 }
 
+/* As the policy says for who brings no credentials: everybody, or no_auth_user. */
+static bool
+session_let_in(struct client *client)
+{
+	struct worker *worker = client->worker;
+
+	if (worker->policy.anonymous) {
+		memory_free(client->user);
+		client->user = worker->policy_user == NULL ? NULL : memory_string(worker->policy_user, strlen(worker->policy_user));
+		client->login = worker->policy.login;
+	}
+	if (session_set_permissions(client, worker->policy.permissions))
+		return true;
+	session_violation(client, CLOSED_AUTHENTICATION_VIOLATION);
+	return false;
+}
+
+bool
+session_without_connect(struct client *client)
+{
+	if (!client->worker->policy.anonymous)
+		return false;
+	if (!session_let_in(client))
+		return false;
+	client->state = CLIENT_ACTIVE;
+	client->connected = true;
+	health_ping_later(client);
+	return true;
+}
+
 static bool
 session_has_credentials(const struct nats_connect *connect)
 {
@@ -205,14 +237,7 @@ session_connect(struct client *client, const struct nats_command *command)
 	if (!first)
 		(void)subscribe_drop(client, UINT32_MAX);
 	if (!worker->policy.required || (worker->policy.anonymous && !session_has_credentials(client->connect))) {
-		if (worker->policy.anonymous) {
-			memory_free(client->user);
-			client->user = worker->policy_user == NULL ? NULL : memory_string(worker->policy_user, strlen(worker->policy_user));
-			client->login = worker->policy.login;
-		}
-		if (!session_set_permissions(client, worker->policy.permissions))
-			session_violation(client, CLOSED_AUTHENTICATION_VIOLATION);
-		else
+		if (session_let_in(client))
 			session_welcome(client);
 		return;
 	}

@@ -217,6 +217,7 @@ void input_resume(struct client *);		/* goes on with what waited, after authd's 
 /* session.c: CONNECT and logins, PING. */
 void session_start(struct client *);		/* INFO, deadlines */
 void session_connect(struct client *, const struct nats_command *);
+bool session_without_connect(struct client *);	/* its first command is another one: in as no_auth_user, if there is one */
 void session_ping(struct client *);
 void session_violation(struct client *, enum closed_reason);	/* -ERR 'Authorization Violation' */
 void session_reply(struct worker *, const struct message_auth_reply *);
