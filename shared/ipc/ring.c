@@ -1,6 +1,6 @@
 /*
  * One ring between two members, each side over its own mapping.  See ring.h for the layout and the rules.
- * Every shared word is read in one place, once, by shared_read(); tests/fault/reads.sh counts the loads in the object code.
+ * Every shared word is read in one place, once, by shared_read(); tests/unit/test_reads.c counts the loads.
  */
 #include <sys/mman.h>
 

@@ -50,7 +50,7 @@ seat_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size
 		seat->records = realloc(seat->records, seat->room * sizeof(*seat->records));
 		assert_non_null(seat->records);
 	}
-	seat->records[seat->count++] = (struct received) { member, kind, length, length > 0 ? body[0] : 0 };
+	seat->records[seat->count++] = (struct received){ member, kind, length, length > 0 ? body[0] : 0 };
 	return seat->also == NULL || seat->also(seat, member, kind, body, length, blob);
 }
 
@@ -73,8 +73,7 @@ seat_link(struct table *table, unsigned a, unsigned b)
 {
 	struct mesh_link for_a, for_b;
 
-	assert_int_equal(
-	    mesh_create_link(&table->seats[a].kept, &table->seats[b].kept, table->ring_size, &for_a, &for_b), 0);
+	assert_int_equal(mesh_create_link(&table->seats[a].kept, &table->seats[b].kept, table->ring_size, &for_a, &for_b), 0);
 	assert_int_equal(mesh_peer_up(table->seats[a].mesh, b, &for_a), 0);
 	assert_int_equal(mesh_peer_up(table->seats[b].mesh, a, &for_b), 0);
 	assert_int_equal(for_a.control & for_a.bell & for_a.out & for_a.in, -1);
@@ -86,13 +85,13 @@ seat_leave(struct seat *seat)
 	mesh_detach(seat->mesh);
 	mesh_close_member(&seat->kept);
 	free(seat->records);
-	*seat = (struct seat) { 0 };
+	*seat = (struct seat){ 0 };
 }
 
 static inline void
 table_open(struct table *table, unsigned members, size_t ring_size)
 {
-	*table = (struct table) { .members = members, .ring_size = ring_size };
+	*table = (struct table){ .members = members, .ring_size = ring_size };
 	for (unsigned m = 0; m < members; m++)
 		seat_attach(table, m);
 	for (unsigned a = 0; a < members; a++)

@@ -231,12 +231,12 @@ impossible_batch(void **state)
 	static const struct {
 		uint64_t number, stamp, size, zero;
 	} lies[] = {
-		{ 1, 10, 16, 0 },	  /* number not above the last */
+		{ 1, 10, 16, 0 }, /* number not above the last */
 		{ 0, 10, 16, 0 },
-		{ 2, 9, 16, 0 },	  /* stamp below the last */
-		{ 2, 10, 0, 0 },	  /* empty */
-		{ 2, 10, 24, 0 },	  /* longer than what is there */
-		{ 2, 10, 12, 0 },	  /* not in units */
+		{ 2, 9, 16, 0 },  /* stamp below the last */
+		{ 2, 10, 0, 0 },  /* empty */
+		{ 2, 10, 24, 0 }, /* longer than what is there */
+		{ 2, 10, 12, 0 }, /* not in units */
 		{ 2, 10, UINT64_MAX, 0 },
 		{ 2, 10, 1ULL << 32, 0 },
 		{ 2, 10, (1ULL << 32) + 16, 0 },
@@ -321,8 +321,7 @@ rights(void **state)
 	assert_int_equal(((uint8_t *)theirs)[RING_CONTROL_SIZE + 6], 78);
 	/* A writer that punches a hole makes zeros, which are no batch; nobody dies of it. */
 	((struct ring_control *)mine)->head = 48;
-	assert_int_equal(
-	    fallocate(for_b.out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, RING_CONTROL_SIZE, (off_t)SIZE), 0);
+	assert_int_equal(fallocate(for_b.out, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, RING_CONTROL_SIZE, (off_t)SIZE), 0);
 	assert_int_equal(((uint8_t *)theirs)[RING_CONTROL_SIZE + 5], 0);
 	ring_unmap(mine, SIZE);
 	ring_unmap(theirs, SIZE);
