@@ -39,13 +39,13 @@ missing_text(const struct options *options, char *text, size_t size)
 		snprintf(text, size, "%s needs a feature that natsd does not have yet", key);
 }
 
-/* NULL with the reason, which may have several lines. */
+/* NULL with the reason, which may have several lines; with options, text holds warnings, as lines. */
 static struct options *
-load(const struct flags *flags, bool warnings_count, char *text, size_t size)
+load(const struct flags *flags, char *text, size_t size)
 {
 	struct options_report report;
 	struct options *options = options_load(flags, &options_source_system, &report);
-	bool good = options != NULL && (report.warnings == 0 || !warnings_count);
+	bool good = options != NULL;
 
 	snprintf(text, size, "%s", report.text == NULL ? "" : report.text);
 	options_report_free(&report);
@@ -61,6 +61,8 @@ load(const struct flags *flags, bool warnings_count, char *text, size_t size)
 	}
 	if (good)
 		return options;
+	if (text[0] != '\0' && text[strlen(text) - 1] == '\n')
+		text[strlen(text) - 1] = '\0';
 	options_free(options);
 	return NULL;
 }
@@ -69,7 +71,7 @@ struct options *
 config_load(const struct flags *flags)
 {
 	char text[TEXT_MAX];
-	struct options *options = load(flags, false, text, sizeof(text));
+	struct options *options = load(flags, text, sizeof(text));
 
 	if (options == NULL)
 		fprintf(stderr, "%s: %s\n", flags->program, text);
@@ -352,7 +354,7 @@ config_reload(struct server *server)
 		refuse("can only reload config when a file is provided using -c or --config");
 		return;
 	}
-	fresh = load(server->flags, true, text, sizeof(text));
+	fresh = load(server->flags, text, sizeof(text));
 	if (fresh == NULL) {
 		text[strcspn(text, "\n") + 1 < sizeof(text) && text[strlen(text) - 1] == '\n' ? strlen(text) - 1 : strlen(text)] =
 		    '\0';

@@ -346,7 +346,7 @@ heard_status(struct child *child, const struct channel_frame *frame)
 
 	if (!message_status_read(frame, &message))
 		return false;
-	if (message.state == WORKER_LAME_DUCK && message.clients == 0 && child->server->lame_duck) {
+	if (message.state == WORKER_DRAINED && child->server->lame_duck) {
 		child->empty_handed = true;
 		server_child_gone(child->server);
 	}

@@ -37,7 +37,7 @@ enum {
 };
 
 #define SERVER_DEATHS_WINDOW (10 * LOOP_SECOND) /* ... within this time end the server */
-#define SERVER_STOP_PATIENCE (12 * LOOP_SECOND) /* for children to flush and leave */
+#define SERVER_STOP_PATIENCE (5 * LOOP_SECOND)  /* for children to flush and leave */
 #define SERVER_RELOAD_PATIENCE (2 * LOOP_SECOND)
 
 struct server;
