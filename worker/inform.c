@@ -27,7 +27,7 @@ inform_fill(const struct client *client, bool connect_info, struct nats_info *in
 	info->host = config->advertise_host[0] != '\0' ? config->advertise_host : config->host;
 	info->port = (int)(config->advertise_host[0] != '\0' ? config->advertise_port : config->port);
 	info->headers = config->headers;
-	info->auth_required = worker->policy.required && !worker->policy.anonymous;
+	info->auth_required = worker->policy.required && (!worker->policy.anonymous || client->connected);
 	info->max_payload = (int32_t)config->max_payload;
 	info->client_id = client->id;
 	info->nonce = client->nonce;

@@ -215,11 +215,11 @@ session_connect(struct client *client, const struct nats_command *command)
 	struct nats_connect connect;
 	struct arena *arena;
 	char error[128];
-	bool parsed, first = client->connect == NULL;
+	bool parsed, first = !client->connected;
 
 	if (client->trace && log_level_trace)
 		session_trace_connect(client, command);
-	if (first)
+	if (client->connect == NULL)
 		nats_connect_init(&connect);
 	else
 		connect = *client->connect;
