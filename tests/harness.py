@@ -159,17 +159,17 @@ class Server:
     def clients_by_worker(self, each, **options):
         """[[clients of worker 0], ...]: this many raw clients on every worker; on nats-server as if it had workers."""
         want = self.workers or 1
-        found = [[] for _ in range(want)]
+        found, surplus = [[] for _ in range(want)], []
         for turn in range(want * each * 4):
+            if all(len(p) == each for p in found):
+                break
             c = self.client(**options)
             place = found[turn % want if self.go else self.worker_of(c)]
-            if len(place) < each:
-                place.append(c)
-            else:
-                c.close()
-            if all(len(p) == each for p in found):
-                return found
-        raise AssertionError('workers without clients: %r' % [len(p) for p in found])
+            (place if len(place) < each else surplus).append(c)
+        assert all(len(p) == each for p in found), 'clients of the workers: %r' % [len(p) for p in found]
+        for c in surplus:
+            c.close()
+        return found
 
     def log(self):
         with open(self.output, errors='replace') as f:
