@@ -30,12 +30,11 @@ struct broker_envelope {
 	uint32_t queues_length;		/* bytes of all queue names with their lengths */
 	uint32_t subject_length;
 	uint32_t reply_length;
-	uint16_t queues;
+	uint32_t queues;
 	uint8_t header_text_length;
 	uint8_t size_text_length;
 	uint8_t plain;			/* 1: plain subscriptions get it */
 	uint8_t hops;
-	uint8_t zero[2];
 };
 _Static_assert(sizeof(struct broker_envelope) == 40, "no holes");
 
@@ -75,6 +74,9 @@ struct broker {
 	struct broker_group *groups;
 	struct broker_group_queue *group_queues;
 	uint32_t groups_count, groups_size, group_queues_count, group_queues_size;
+	uint32_t *group_slots;		/* hash over the groups, where they are many */
+	uint32_t group_slots_size;
+	bool group_indexed;
 };
 
 /*
@@ -109,10 +111,18 @@ const struct sublist_result *match_look(struct broker *, const struct broker_acc
 /* interest.c: what an INTEREST record says. False: it breaks the rules. */
 bool interest_record(struct broker *, unsigned member, const uint8_t *body, size_t length);
 
+/* group.c: the queue groups of the message under way. */
+void group_gather(struct broker *, const struct sublist_result *);
+struct broker_group *group_find(const struct broker *, const char *name, size_t n);	/* NULL: it does not reach that group */
+/* The draw: one receiver of the group over the whole server; group->member is set when it is elsewhere. 0: nobody is there. */
+unsigned group_draw(const struct broker *, struct broker_group *, struct broker_message *);
+bool group_deliver_here(const struct broker *, const struct broker_group *, struct broker_message *);
+void group_draw_elsewhere(const struct broker *, struct broker_group *);	/* sets group->member, -1: nobody */
+
 /* publish.c: a MESSAGE record. False: it breaks the rules. */
 bool publish_record(struct broker *, unsigned member, const uint8_t *body, size_t length, struct blob *);
 
-/* May member speak for the account? Asks the owner where it is not known yet. */
-bool broker_granted(struct broker *, struct broker_account *, unsigned member);
+/* The account, if member may speak for it; asks the owner where that is not known yet. NULL: it may not. */
+struct broker_account *broker_granted(struct broker *, uint32_t account, unsigned member);
 
 #endif

@@ -2,6 +2,8 @@
  * Who wants what: accounts, subscriptions of this member, interest of the others. See broker.h.
  * Interest travels in the rings like messages do, so it keeps its order with them.
  */
+#include <sys/uio.h>
+
 #include <string.h>
 
 #include "base/bytes.h"
@@ -48,6 +50,7 @@ broker_free(struct broker *broker)
 	memory_free(broker->accounts);
 	memory_free(broker->groups);
 	memory_free(broker->group_queues);
+	memory_free(broker->group_slots);
 	sublist_result_free(&broker->result);
 	sublist_result_free(&broker->found);
 	broker->magic = 0;
@@ -103,14 +106,36 @@ broker_grant(struct broker *broker, uint32_t number, unsigned member)
 		account->granted |= UINT64_C(1) << member;
 }
 
-bool
-broker_granted(struct broker *broker, struct broker_account *account, unsigned member)
+static struct broker_account *
+broker_granted_now(const struct broker *broker, uint32_t number, unsigned member)
 {
-	uint64_t bit = UINT64_C(1) << member;
+	struct broker_account *account = number < broker->accounts_size ? broker->accounts[number] : NULL;
 
-	if (account->granted & bit)
-		return true;
-	return broker->calls.granted(broker->calls.arg, member, account->number) && (account->granted & bit) != 0;
+	return account != NULL && (account->granted & UINT64_C(1) << member) ? account : NULL;
+}
+
+struct broker_account *
+broker_granted(struct broker *broker, uint32_t number, unsigned member)
+{
+	struct broker_account *account = broker_granted_now(broker, number, member);
+
+	if (account == NULL && broker->calls.granted(broker->calls.arg, member, number))
+		account = broker_granted_now(broker, number, member);
+	return account;
+}
+
+/* A subject too long for one record of a small ring. */
+static void
+interest_tell_long(struct broker *broker, unsigned member, const struct broker_interest *interest, const char *subject,
+    const char *queue)
+{
+	struct iovec pieces[] = {
+		{ (void *)(uintptr_t)interest, sizeof(*interest) },
+		{ (void *)(uintptr_t)subject, interest->subject_length },
+		{ (void *)(uintptr_t)queue, interest->queue_length },
+	};
+
+	CHECK(mesh_put_large(broker->mesh, member, BROKER_RECORD_INTEREST, pieces, interest->queue_length > 0 ? 3 : 2));
 }
 
 /* Tells one member; without memory for that the promise to subscribers could not be kept, so the process gives up. */
@@ -119,6 +144,7 @@ interest_tell(struct broker *broker, unsigned member, uint32_t account, const ch
     const char *queue, size_t queue_length, uint32_t weight)
 {
 	struct broker_interest interest;
+	size_t size = sizeof(interest) + subject_length + queue_length;
 	uint8_t *body;
 
 	CHECK(member != broker->self);
@@ -126,12 +152,16 @@ interest_tell(struct broker *broker, unsigned member, uint32_t account, const ch
 	interest.weight = weight;
 	interest.subject_length = (uint32_t)subject_length;
 	interest.queue_length = (uint32_t)queue_length;
-	body = mesh_put(broker->mesh, member, BROKER_RECORD_INTEREST, sizeof(interest) + subject_length + queue_length);
-	CHECK(body != NULL);
-	memcpy(body, &interest, sizeof(interest));
-	memcpy(body + sizeof(interest), subject, subject_length);
-	if (queue_length > 0)
-		memcpy(body + sizeof(interest) + subject_length, queue, queue_length);
+	if (__builtin_expect(size > mesh_record_max(broker->mesh), 0))
+		interest_tell_long(broker, member, &interest, subject, queue);
+	else {
+		body = mesh_put(broker->mesh, member, BROKER_RECORD_INTEREST, size);
+		CHECK(body != NULL);
+		memcpy(body, &interest, sizeof(interest));
+		memcpy(body + sizeof(interest), subject, subject_length);
+		if (queue_length > 0)
+			memcpy(body + sizeof(interest) + subject_length, queue, queue_length);
+	}
 	broker->position = mesh_position(broker->mesh, member);
 }
 
@@ -207,7 +237,7 @@ interest_record(struct broker *broker, unsigned member, const uint8_t *body, siz
 		return false;
 	if (interest.subject_length == 0 || interest.subject_length > BROKER_SUBJECT_MAX || interest.queue_length > BROKER_QUEUE_MAX)
 		return false;
-	if ((account = broker_account(broker, interest.account)) == NULL || !broker_granted(broker, account, member))
+	if ((account = broker_granted(broker, interest.account, member)) == NULL)
 		return false;
 	subject = (const char *)body + sizeof(interest);
 	queue = subject + interest.subject_length;

@@ -68,7 +68,8 @@ memo_keep(struct broker_memo *memo, const struct broker_account *account, const 
 	memo->result = *result;
 	memo->result.nodes = memo->nodes;
 	memo->result.room = MEMO_NODES;
-	memcpy(memo->nodes, result->nodes, result->count * sizeof(memo->nodes[0]));
+	if (result->count > 0)
+		memcpy(memo->nodes, result->nodes, result->count * sizeof(memo->nodes[0]));
 }
 
 const struct sublist_result *

@@ -8,12 +8,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/loop.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "broker/broker_private.h"
-
-#define GROUP_NONE UINT32_MAX
 
 bool
 broker_message_keep(struct broker_message *message)
@@ -29,145 +25,6 @@ broker_message_keep(struct broker_message *message)
 	message->blob_offset = 0;
 	message->payload = blob->data;
 	return true;
-}
-
-static bool
-group_room(struct broker *broker)
-{
-	struct broker_group *groups;
-	struct broker_group_queue *queues;
-	uint32_t size;
-
-	if (broker->groups_count == broker->groups_size) {
-		size = broker->groups_size == 0 ? 16 : broker->groups_size * 2;
-		if ((groups = memory_realloc(broker->groups, size * sizeof(*groups))) == NULL)
-			return false;
-		broker->groups = groups;
-		broker->groups_size = size;
-	}
-	if (broker->group_queues_count == broker->group_queues_size) {
-		size = broker->group_queues_size == 0 ? 16 : broker->group_queues_size * 2;
-		if ((queues = memory_realloc(broker->group_queues, size * sizeof(*queues))) == NULL)
-			return false;
-		broker->group_queues = queues;
-		broker->group_queues_size = size;
-	}
-	return true;
-}
-
-/* Adds a pattern's queue group to the group of that name. */
-static void
-group_add(struct broker *broker, struct sublist_queue *queue)
-{
-	struct broker_group *group;
-	uint32_t i;
-
-	if (!group_room(broker))
-		return;
-	for (i = 0; i < broker->groups_count && broker->groups[i].name != queue->name; i++)
-		continue;
-	group = &broker->groups[i];
-	if (i == broker->groups_count) {
-		broker->groups_count++;
-		group->name = queue->name;
-		group->weight = 0;
-		group->first_queue = GROUP_NONE;
-		group->member = -1;
-	}
-	group->weight += queue->local_count + queue->remote_weight;
-	broker->group_queues[broker->group_queues_count].queue = queue;
-	broker->group_queues[broker->group_queues_count].next = group->first_queue;
-	group->first_queue = broker->group_queues_count++;
-}
-
-static void
-group_gather(struct broker *broker, const struct sublist_result *result)
-{
-	struct sublist_queue *queue;
-	uint32_t i;
-
-	broker->groups_count = broker->group_queues_count = 0;
-	for (i = 0; i < result->count; i++)
-		for (queue = result->nodes[i]->queues; queue != NULL; queue = queue->next)
-			group_add(broker, queue);
-}
-
-/* Some local subscription of the group, from the one at place start on. */
-static bool
-group_deliver_local(struct broker *broker, const struct broker_group *group, uint64_t start, struct broker_message *message)
-{
-	const struct broker_group_queue *part;
-	struct sublist_sub *const *subs;
-	uint64_t total = 0, place, skipped;
-	uint32_t i, at;
-
-	for (i = group->first_queue; i != GROUP_NONE; i = broker->group_queues[i].next)
-		total += broker->group_queues[i].queue->local_count;
-	for (place = 0; place < total; place++) {
-		skipped = (start + place) % total;
-		for (at = group->first_queue; at != GROUP_NONE; at = part->next) {
-			part = &broker->group_queues[at];
-			if (skipped < part->queue->local_count) {
-				subs = sublist_queue_subs(part->queue);
-				if (broker->calls.deliver(broker->calls.arg, subs[skipped], message))
-					return true;
-				break;
-			}
-			skipped -= part->queue->local_count;
-		}
-	}
-	return false;
-}
-
-/* The member at place among the weights of the other members, or -1. */
-static int
-group_remote_at(const struct broker *broker, const struct broker_group *group, uint64_t place)
-{
-	const struct sublist_queue *queue;
-	uint32_t at, w;
-
-	for (at = group->first_queue; at != GROUP_NONE; at = broker->group_queues[at].next) {
-		queue = broker->group_queues[at].queue;
-		for (w = 0; w < queue->weight_count; w++) {
-			if (place < queue->weights[w].weight)
-				return (int)queue->weights[w].member;
-			place -= queue->weights[w].weight;
-		}
-	}
-	return -1;
-}
-
-static uint64_t
-group_local_weight(const struct broker *broker, const struct broker_group *group)
-{
-	uint64_t weight = 0;
-	uint32_t at;
-
-	for (at = group->first_queue; at != GROUP_NONE; at = broker->group_queues[at].next)
-		weight += broker->group_queues[at].queue->local_count;
-	return weight;
-}
-
-/* The draw: one receiver of the group over the whole server. Sets group->member when it is elsewhere. */
-static unsigned
-group_draw(struct broker *broker, struct broker_group *group, struct broker_message *message)
-{
-	uint64_t local = group_local_weight(broker, group), place, remote = group->weight - local;
-
-	CHECK(group->weight > 0);
-	place = group->weight <= UINT32_MAX ? random_fast_below((uint32_t)group->weight) : random_fast() % group->weight;
-	if (place < local) {
-		if (group_deliver_local(broker, group, place, message))
-			return 1;
-		if (remote == 0)
-			return 0;
-		place = local + random_fast() % remote;
-	}
-	group->member = group_remote_at(broker, group, place - local);
-	if (group->member >= 0 && (broker->up & UINT64_C(1) << group->member))
-		return 1;
-	group->member = -1;
-	return group_deliver_local(broker, group, 0, message) ? 1 : 0;
 }
 
 static uint8_t *
@@ -219,7 +76,6 @@ publish_envelope(const struct broker *broker, const struct broker_account *accou
 	envelope->size_text_length = message->size_text_length;
 	envelope->plain = plain ? 1 : 0;
 	envelope->hops = (uint8_t)hops;
-	envelope->zero[0] = envelope->zero[1] = 0;
 	at = publish_append(at, message->subject, message->subject_length);
 	if (message->reply != NULL)
 		at = publish_append(at, message->reply, message->reply_length);
@@ -266,7 +122,7 @@ publish_send(struct broker *broker, const struct broker_account *account, const 
 		memcpy(body + put, message->payload, message->total_size);
 		return true;
 	}
-	if ((blob = blob_create(head)) == NULL)
+	if (head + message->total_size > MESH_LARGE_MAX || (blob = blob_create(head)) == NULL)
 		return false;
 	put = publish_envelope(broker, account, message, member, plain, hops, blob->data);
 	CHECK(put == head);
@@ -314,9 +170,13 @@ broker_publish(struct broker *broker, struct broker_account *account, struct bro
 	uint32_t i;
 
 	CHECK_OBJ(broker, BROKER_MAGIC);
-	if (result == NULL)
+	if (result == NULL) {
+		/* What no other member would take goes nowhere: a subject without interest is here too. */
+		if (message->subject_length > BROKER_SUBJECT_MAX)
+			return 0;
 		result = match_look(broker, account, message->subject, message->subject_length);
-	if (result->count == 0)
+	}
+	if (result->count == 0 || message->reply_length > BROKER_SUBJECT_MAX)
 		return 0;
 	if (result->plain_count > 0)
 		delivered = publish_plain_local(broker, result, message);
@@ -373,7 +233,7 @@ broker_stall(struct broker *broker, const struct broker_message *message)
 struct publish_queues {
 	const uint8_t *names;		/* u16 length and bytes each */
 	size_t length;
-	unsigned count;
+	uint32_t count;
 };
 
 /* The size as text must say what the record's size field says, or the receivers' streams would be torn. */
@@ -383,6 +243,25 @@ publish_size_agrees(const char *text, size_t n, uint32_t size)
 	uint64_t value;
 
 	return n <= 20 && text_parse_u64(text, n, &value) && value == size;
+}
+
+/* As many names as there should be, each of a length that a name has. */
+static bool
+publish_queues_valid(const struct publish_queues *queues)
+{
+	struct bytes_reader reader;
+	uint16_t length;
+	uint32_t q;
+
+	if (queues->count == 0)
+		return queues->length == 0;
+	bytes_reader_init(&reader, queues->names, queues->length);
+	for (q = 0; q < queues->count && !reader.failed; q++) {
+		length = bytes_u16(&reader);
+		if (bytes_data(&reader, length) == NULL || length == 0 || length > BROKER_QUEUE_MAX)
+			return false;
+	}
+	return bytes_done(&reader);
 }
 
 /* Takes the record apart; every length is checked against what there is. */
@@ -418,12 +297,15 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	message->total_size = envelope->total_size;
 	message->origin_index = envelope->origin_index;
 	message->origin_generation = envelope->origin_generation;
-	if (envelope->header_size > envelope->total_size || (envelope->header_size > 0 && message->header_text == NULL) ||
+	if (envelope->reply_length > BROKER_SUBJECT_MAX || envelope->header_size > envelope->total_size ||
+	    (envelope->header_size > 0) != (message->header_text != NULL) ||
 	    envelope->plain > 1 || envelope->hops > BROKER_HOPS_MAX)
 		return false;
 	if (!publish_size_agrees(message->size_text, message->size_text_length, message->total_size) ||
 	    (message->header_text != NULL &&
 	    !publish_size_agrees(message->header_text, message->header_text_length, message->header_size)))
+		return false;
+	if (!publish_queues_valid(queues))
 		return false;
 	return message->reply == NULL || broker_text_safe(message->reply, message->reply_length);
 }
@@ -433,42 +315,32 @@ static void
 publish_queue_here(struct broker *broker, struct broker_account *account, struct broker_message *message, struct broker_group *group,
     unsigned hops)
 {
-	uint64_t local = group_local_weight(broker, group), remote = group->weight - local;
-
-	if (local > 0 && group_deliver_local(broker, group, random_fast() % local, message))
+	if (group_deliver_here(broker, group, message) || hops >= BROKER_HOPS_MAX)
 		return;
-	if (remote == 0 || hops >= BROKER_HOPS_MAX)
-		return;
-	group->member = group_remote_at(broker, group, random_fast() % remote);
-	if (group->member >= 0 && (broker->up & UINT64_C(1) << group->member))
+	group_draw_elsewhere(broker, group);
+	if (group->member >= 0)
 		(void)publish_send(broker, account, message, (unsigned)group->member, false, hops + 1);
 	group->member = -1;
 }
 
-static bool
+static void
 publish_queues_here(struct broker *broker, struct broker_account *account, struct broker_message *message,
     const struct sublist_result *result, const struct publish_queues *queues, unsigned hops)
 {
 	struct bytes_reader reader;
+	struct broker_group *group;
 	const uint8_t *name;
 	uint16_t length;
-	unsigned q;
-	uint32_t i;
+	uint32_t q;
 
 	group_gather(broker, result);
 	bytes_reader_init(&reader, queues->names, queues->length);
 	for (q = 0; q < queues->count; q++) {
 		length = bytes_u16(&reader);
 		name = bytes_data(&reader, length);
-		if (name == NULL || length == 0 || length > BROKER_QUEUE_MAX)
-			return false;
-		for (i = 0; i < broker->groups_count; i++)
-			if (broker->groups[i].name->length == length && memcmp(broker->groups[i].name->text, name, length) == 0) {
-				publish_queue_here(broker, account, message, &broker->groups[i], hops);
-				break;
-			}
+		if ((group = group_find(broker, (const char *)name, length)) != NULL)
+			publish_queue_here(broker, account, message, group, hops);
 	}
-	return bytes_done(&reader);
 }
 
 bool
@@ -479,13 +351,12 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 	struct broker_account *account;
 	struct publish_queues queues;
 	const struct sublist_result *result;
-	bool good = true;
 
 	if (!publish_parse(body, length, &envelope, &message, &queues))
 		return false;
-	if ((account = broker_account(broker, envelope.account)) == NULL || !broker_granted(broker, account, member))
+	if ((account = broker_granted(broker, envelope.account, member)) == NULL)
 		return false;
-	message.origin_member = member;
+	message.origin_member = envelope.hops == 0 ? member : broker->self;	/* passed on: its connection is not known here */
 	if (blob != NULL) {
 		message.blob = blob;
 		message.blob_offset = (uint32_t)(message.payload - blob->data);
@@ -499,7 +370,7 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 	if (envelope.plain && result->plain_count > 0)
 		(void)publish_plain_local(broker, result, &message);
 	if (queues.count > 0)
-		good = publish_queues_here(broker, account, &message, result, &queues, envelope.hops);
+		publish_queues_here(broker, account, &message, result, &queues, envelope.hops);
 	publish_release(&message, blob);
-	return good;
+	return true;
 }
