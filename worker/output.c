@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 enum {
+	OUTPUT_SHORT_SIZE = 512 - sizeof(struct blob),
 	OUTPUT_FIRST_SIZE = 2048 - sizeof(struct blob),
 	OUTPUT_LARGEST_SIZE = 65536 - sizeof(struct blob),
 	OUTPUT_VECTORS = 64,
@@ -58,17 +59,29 @@ output_link(struct output *output, struct output_part *part)
 	output->last = part;
 }
 
+/*
+ * Behind a stretch that is full comes one of twice its size. Behind a reference only a line end and the next message's line are sure
+ * to come: with a large stretch there, a receiver of 5 KiB messages that falls behind would cost 64 KiB for each.
+ */
+static size_t
+output_next_size(const struct output_part *last)
+{
+	size_t size;
+
+	if (last == NULL)
+		return OUTPUT_FIRST_SIZE;
+	if (!last->appendable)
+		return OUTPUT_SHORT_SIZE;
+	size = last->blob->capacity * (size_t)2 + sizeof(struct blob);
+	return size < OUTPUT_LARGEST_SIZE ? size : OUTPUT_LARGEST_SIZE;
+}
+
 bool
 output_extend(struct output *output, size_t n)
 {
 	struct output_part *part;
-	size_t size = OUTPUT_FIRST_SIZE;
+	size_t size = output_next_size(output->last);
 
-	if (output->pending > 0) {
-		size = output->pending * 2;
-		if (size > OUTPUT_LARGEST_SIZE)
-			size = OUTPUT_LARGEST_SIZE;
-	}
 	if (size < n)
 		size = n;
 	if ((part = output_part_create()) == NULL)
