@@ -55,13 +55,13 @@ struct net {
 	struct net_node nodes[NET_NODES_MAX];
 };
 
-static char *
+static inline char *
 net_text(const char *text, size_t n)
 {
 	return text == NULL ? NULL : memory_string(text, n);
 }
 
-static bool
+static inline bool
 net_deliver(void *arg, struct sublist_sub *sub, struct broker_message *message)
 {
 	struct net_node *node = arg;
@@ -97,7 +97,7 @@ net_deliver(void *arg, struct sublist_sub *sub, struct broker_message *message)
 	return true;
 }
 
-static void
+static inline void
 net_stall(void *arg, uint32_t index, uint32_t generation)
 {
 	struct net_node *node = arg;
@@ -107,13 +107,13 @@ net_stall(void *arg, uint32_t index, uint32_t generation)
 	node->stall_generation = generation;
 }
 
-static void
+static inline void
 net_synced(void *arg)
 {
 	((struct net_node *)arg)->synced++;
 }
 
-static bool
+static inline bool
 net_granted(void *arg, unsigned member, uint32_t account)
 {
 	struct net_node *node = arg;
@@ -125,7 +125,7 @@ net_granted(void *arg, unsigned member, uint32_t account)
 	return true;
 }
 
-static bool
+static inline bool
 net_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob)
 {
 	struct net_node *node = arg;
@@ -133,7 +133,7 @@ net_record(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size_
 	return broker_record(node->broker, member, kind, body, length, blob);
 }
 
-static void
+static inline void
 net_log_clear(struct net_node *node)
 {
 	unsigned i;
@@ -151,7 +151,7 @@ net_log_clear(struct net_node *node)
 	node->deliveries = 0;
 }
 
-static void
+static inline void
 net_log_clear_all(struct net *net)
 {
 	unsigned i;
@@ -161,7 +161,7 @@ net_log_clear_all(struct net *net)
 }
 
 /* Makes the node anew and ties it to those that are up; everybody speaks for the global account. */
-static void
+static inline void
 net_node_up(struct net *net, unsigned member)
 {
 	struct net_node *node = &net->nodes[member], *other;
@@ -193,7 +193,7 @@ net_node_up(struct net *net, unsigned member)
 	node->up = true;
 }
 
-static void
+static inline void
 net_node_down(struct net *net, unsigned member)
 {
 	struct net_node *node = &net->nodes[member];
@@ -211,7 +211,7 @@ net_node_down(struct net *net, unsigned member)
 	mesh_close_member(&node->made);
 }
 
-static struct net *
+static inline struct net *
 net_create(unsigned count, size_t ring_size)
 {
 	struct net *net = memory_zalloc(sizeof(*net));
@@ -225,7 +225,7 @@ net_create(unsigned count, size_t ring_size)
 	return net;
 }
 
-static void
+static inline void
 net_free(struct net *net)
 {
 	unsigned i;
@@ -237,7 +237,7 @@ net_free(struct net *net)
 }
 
 /* One node handles what came; returns the member that broke a rule, or -1. */
-static int
+static inline int
 net_drain(struct net_node *node)
 {
 	enum mesh_result result;
@@ -248,7 +248,7 @@ net_drain(struct net_node *node)
 }
 
 /* Until nothing moves any more; nobody may break a rule. */
-static void
+static inline void
 net_settle(struct net *net)
 {
 	bool moved = true;
@@ -269,27 +269,27 @@ net_settle(struct net *net)
 	}
 }
 
-static struct broker_account *
+static inline struct broker_account *
 net_account(struct net_node *node)
 {
 	return broker_account(node->broker, BROKER_ACCOUNT_GLOBAL);
 }
 
-static enum sublist_status
+static inline enum sublist_status
 net_subscribe(struct net_node *node, const char *subject, const char *queue, struct sublist_sub *sub)
 {
 	return broker_subscribe(
 	    node->broker, net_account(node), subject, strlen(subject), queue, queue == NULL ? 0 : strlen(queue), sub);
 }
 
-static void
+static inline void
 net_unsubscribe(struct net_node *node, struct sublist_sub *sub)
 {
 	broker_unsubscribe(node->broker, net_account(node), sub);
 }
 
 /* A message of a connection of the node: number 5 of generation 9. */
-static unsigned
+static inline unsigned
 net_publish(struct net_node *node, const char *subject, const char *reply, uint32_t header_size, const void *payload, size_t n)
 {
 	struct broker_message message = { .subject = subject, .reply = reply };

@@ -9,47 +9,15 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "tests/unit/worker_stubs.h"
 #include "worker/monitor.h"
 #include "worker/worker.h"
-
-/* Of main.c, which no test is linked with. */
-void
-worker_awake(struct worker *worker)
-{
-	(void)worker;
-}
-
-void
-worker_open(struct worker *worker)
-{
-	(void)worker;
-}
-
-void
-worker_commit(struct worker *worker)
-{
-	(void)worker;
-}
-
-void
-worker_drain(struct worker *worker)
-{
-	(void)worker;
-}
-
-_Noreturn void
-worker_finish(struct worker *worker)
-{
-	(void)worker;
-	abort();
-}
 
 static const char *const test_tags[] = { "a:b", "c" };
 static const struct snapshot_pair test_metadata[] = { { "zz", "1" }, { "aa", "<two>" } };
