@@ -155,7 +155,7 @@ interest_tell(struct broker *broker, unsigned member, uint32_t account, const ch
 	if (__builtin_expect(size > mesh_record_max(broker->mesh), 0))
 		interest_tell_long(broker, member, &interest, subject, queue);
 	else {
-		body = mesh_put(broker->mesh, member, BROKER_RECORD_INTEREST, size);
+		body = mesh_put_standing(broker->mesh, member, BROKER_RECORD_INTEREST, size);
 		CHECK(body != NULL);
 		memcpy(body, &interest, sizeof(interest));
 		memcpy(body + sizeof(interest), subject, subject_length);

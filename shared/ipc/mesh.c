@@ -231,9 +231,12 @@ mesh_put_overflow(struct mesh *mesh, unsigned member, size_t total, bool limited
 	return to;
 }
 
-/* The place of the record in ring or queue, header and padding written; NULL: refused. */
+/*
+ * The place of the record in ring or queue, header and padding written; NULL: refused.  standing: it is not limited, and its reader
+ * need not wake for it.
+ */
 static inline uint8_t *
-mesh_put_record(struct mesh *mesh, unsigned member, struct ring_record record)
+mesh_put_record(struct mesh *mesh, unsigned member, struct ring_record record, bool standing)
 {
 	struct mesh_peer *peer = mesh->peers[member];
 	size_t total = ring_record_size(record.length);
@@ -252,8 +255,10 @@ mesh_put_record(struct mesh *mesh, unsigned member, struct ring_record record)
 			return mesh->sink;
 		}
 	}
-	if (to == NULL && (to = mesh_put_overflow(mesh, member, total, record.fragment <= MESH_FIRST)) == NULL)
+	if (to == NULL && (to = mesh_put_overflow(mesh, member, total, !standing && record.fragment <= MESH_FIRST)) == NULL)
 		return NULL;
+	if (!standing)
+		mesh->loud |= bit;
 	mesh->sequence++;
 	mesh->counters.records_out++;
 	mesh->counters.bytes_out += record.length;
@@ -267,7 +272,15 @@ mesh_put(struct mesh *mesh, unsigned member, uint16_t kind, size_t length)
 {
 	CHECK(member < MESH_MEMBERS_MAX && member != mesh->member);
 	CHECK(length <= mesh_record_max(mesh));
-	return mesh_put_record(mesh, member, (struct ring_record){ .length = (uint32_t)length, .kind = kind });
+	return mesh_put_record(mesh, member, (struct ring_record){ .length = (uint32_t)length, .kind = kind }, false);
+}
+
+uint8_t *
+mesh_put_standing(struct mesh *mesh, unsigned member, uint16_t kind, size_t length)
+{
+	CHECK(member < MESH_MEMBERS_MAX && member != mesh->member);
+	CHECK(length <= mesh_record_max(mesh));
+	return mesh_put_record(mesh, member, (struct ring_record){ .length = (uint32_t)length, .kind = kind }, true);
 }
 
 /* Takes bytes from a row of pieces. */
@@ -324,7 +337,7 @@ mesh_put_fragments(struct mesh *mesh, unsigned member, uint16_t kind, struct mes
 		size_t part = left < most - head ? left : most - head;
 		uint16_t fragment = head > 0 ? MESH_FIRST : left == part ? MESH_LAST : MESH_MIDDLE;
 		uint8_t *to = mesh_put_record(
-		    mesh, member, (struct ring_record){ .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment });
+		    mesh, member, (struct ring_record){ .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment }, false);
 
 		CHECK(to != NULL);
 		memcpy(to, &whole, head);
@@ -375,6 +388,7 @@ mesh_flush(struct mesh *mesh, unsigned member)
 		memcpy(to, from, total);
 		overflow_pop(&peer->overflow);
 		mesh->touched |= bit;
+		mesh->loud |= bit;
 	}
 	if (peer->out.broken) {
 		mesh->overflow_bytes -= before - peer->overflow.bytes;
@@ -440,6 +454,21 @@ mesh_make_visible(struct mesh *mesh)
 }
 #endif
 
+/* Which of the rings that got something have readers to be woken: those with more than standing records, and those that fill up. */
+static uint64_t
+mesh_to_wake(const struct mesh *mesh, uint64_t touched)
+{
+	uint64_t wake = touched & mesh->loud;
+
+	for (uint64_t rings = touched & ~wake; rings != 0; rings &= rings - 1) {
+		struct ring_out *out = &mesh->peers[__builtin_ctzll(rings)]->out;
+
+		if (!ring_room(out, out->size / 4 * 3))
+			wake |= rings & -rings;
+	}
+	return wake;
+}
+
 bool
 mesh_commit(struct mesh *mesh)
 {
@@ -455,7 +484,8 @@ mesh_commit(struct mesh *mesh)
 	mesh->number++;
 	MESH_TEST_PAUSE();
 	mesh_make_visible(mesh);
-	mesh->touched = mesh->due = 0;
+	touched = mesh_to_wake(mesh, touched);
+	mesh->touched = mesh->loud = mesh->due = 0;
 	mesh->counters.commits++;
 	/* Either a receiver that goes to sleep sees the commit word, or we see its sleeping word: mesh_sleep_begin. */
 	atomic_thread_fence(memory_order_seq_cst);
