@@ -23,10 +23,10 @@ frames_watch(struct child *child)
 	if (child->channel.broken) {
 		/* Nothing more to hear; the end of the process comes as a signal. */
 		loop_io_set(child->server->loop, &child->channel_io, 0);
-		if (strcmp(child->channel.reason, "end of file") != 0)
-			child_kill(child, child->channel.reason);
-		else
+		if (child->channel.gone)
 			(void)kill(child->pid, SIGKILL);
+		else
+			child_kill(child, child->channel.reason);
 		return;
 	}
 	loop_io_set(child->server->loop, &child->channel_io, LOOP_READ | (channel_waiting(&child->channel) ? LOOP_WRITE : 0));

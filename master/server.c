@@ -4,7 +4,6 @@
  */
 #include "server.h"
 
-#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -35,7 +34,8 @@ server_fatal(struct server *server, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	log_fatal("%s", text);
+	if (!server->stopping)
+		log_fatal("%s", text);
 	server_stop(server, 1);
 }
 
@@ -48,7 +48,8 @@ finish(struct server *server)
 		return;
 	server->finished = true;
 	files_remove(server);
-	log_notice("Server Exiting..");
+	if (server->exit_code == 0)
+		log_notice("Server Exiting..");
 }
 
 static void
@@ -68,7 +69,8 @@ server_stop(struct server *server, int exit_code)
 	if (server->stopping)
 		return;
 	server->stopping = true;
-	log_notice("Initiating Shutdown...");
+	if (server->exit_code == 0)
+		log_notice("Initiating Shutdown...");
 	notify_send("STOPPING=1");
 	listen_close(server, true);
 	frames_drain(server);
@@ -302,7 +304,6 @@ raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 static bool
@@ -348,6 +349,7 @@ server_run(const struct flags *flags, struct options *options)
 	server.loop = loop_create();
 	CHECK(server.loop != NULL && watch_signals(&server));
 	raise_limits();
+	(void)sandbox_master();
 	choose_identity(&server);
 	server.name = options->server_name != NULL && options->server_name[0] != '\0'
 	    ? memory_string(options->server_name, strlen(options->server_name))

@@ -44,6 +44,14 @@ channel_break(struct channel *channel, const char *format, ...)
 	va_end(arguments);
 }
 
+/* A system call failed, or (0) the end of file came. */
+static void
+channel_lost(struct channel *channel, int number)
+{
+	channel->gone = !channel->broken && (number == 0 || number == EPIPE || number == ECONNRESET);
+	channel_break(channel, "%s", number == 0 ? "end of file" : strerror(number));
+}
+
 void
 channel_init(struct channel *channel, int fd, enum role_kind self, enum role_kind peer)
 {
@@ -163,7 +171,7 @@ channel_send(struct channel *channel, unsigned type, const void *body, size_t le
 		if (channel_write(channel, pieces, 2, fds, nfds))
 			return true;
 		if (errno != EAGAIN) {
-			channel_break(channel, "send: %s", strerror(errno));
+			channel_lost(channel, errno);
 			return false;
 		}
 	}
@@ -182,7 +190,7 @@ channel_flush(struct channel *channel)
 		if (!channel_write(channel, &piece, 1, queued->fds, queued->nfds)) {
 			if (errno == EAGAIN)
 				break;
-			channel_break(channel, "send: %s", strerror(errno));
+			channel_lost(channel, errno);
 			return false;
 		}
 		STAILQ_REMOVE_HEAD(&channel->queue, next);
@@ -284,7 +292,7 @@ channel_receive(struct channel *channel, struct channel_frame *frame)
 	if (received < 0 && errno == EAGAIN)
 		return CHANNEL_EMPTY;
 	if (received <= 0) {
-		channel_break(channel, "%s", received == 0 ? "end of file" : strerror(errno));
+		channel_lost(channel, received == 0 ? 0 : errno);
 		return CHANNEL_CLOSED;
 	}
 	good = channel_take_fds(&message, frame);

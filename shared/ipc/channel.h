@@ -20,8 +20,8 @@
 #define CHANNEL_HEADER 8
 #define CHANNEL_BODY_MAX (CHANNEL_FRAME_MAX - CHANNEL_HEADER)
 #define CHANNEL_FDS_MAX 16
-#define CHANNEL_QUEUE_HIGH (1024 * 1024) /* congested from here ... */
-#define CHANNEL_QUEUE_LOW (128 * 1024) /* ... until below here */
+#define CHANNEL_QUEUE_HIGH (1024 * 1024)    /* congested from here ... */
+#define CHANNEL_QUEUE_LOW (128 * 1024)      /* ... until below here */
 #define CHANNEL_QUEUE_MAX (8 * 1024 * 1024) /* more than this is a dead peer */
 #define CHANNEL_MAGIC 0x4348414eu
 
@@ -33,6 +33,7 @@ struct channel {
 	enum role_kind self, peer;
 	bool congested;
 	bool broken; /* the peer is gone or broke a rule; nothing more is sent or received */
+	bool gone;   /* broken because the peer is gone */
 	size_t queued_bytes;
 	STAILQ_HEAD(channel_queue, channel_queued) queue;
 	char reason[128]; /* why it is broken */
@@ -41,7 +42,7 @@ struct channel {
 struct channel_frame {
 	uint16_t type;
 	uint16_t nfds;
-	uint32_t length; /* of body */
+	uint32_t length;          /* of body */
 	int fds[CHANNEL_FDS_MAX]; /* the caller's from here on: take one by setting it to -1, then channel_frame_close */
 	uint8_t body[CHANNEL_BODY_MAX] __attribute__((aligned(8)));
 };

@@ -110,6 +110,45 @@ layer_capabilities(const struct sandbox_plan *plan)
 	return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0;
 }
 
+/* What master keeps: to read and write files of others, to bind low ports, and to make sandboxes. */
+static const unsigned master_capabilities[] = { CAP_DAC_OVERRIDE, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+	CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_SYS_ADMIN };
+
+static bool
+is_of_master(unsigned long cap)
+{
+	for (size_t i = 0; i < sizeof(master_capabilities) / sizeof(master_capabilities[0]); i++)
+		if (master_capabilities[i] == cap)
+			return true;
+	return false;
+}
+
+bool
+sandbox_master(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+	bool good = true;
+
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (!is_of_master(cap))
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); /* only root may */
+	if (syscall(SYS_capget, &header, data) != 0)
+		return false;
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (!is_of_master(cap)) {
+			data[cap / 32].effective &= ~(1u << cap % 32);
+			data[cap / 32].permitted &= ~(1u << cap % 32);
+			data[cap / 32].inheritable &= ~(1u << cap % 32);
+		}
+	good = syscall(SYS_capset, &header, data) == 0;
+	good = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && good;
+#ifndef NATSD_SANITIZED
+	good = sandbox_seccomp_master() && good;
+#endif
+	return good;
+}
+
 static bool
 layer_landlock(const struct sandbox_plan *plan)
 {

@@ -51,7 +51,13 @@ struct sandbox_plan {
 /* Enters; returns the layers that are active. *reason says what failed first, or is "". */
 unsigned sandbox_enter(const struct sandbox_plan *plan, char *reason, size_t size);
 
-/* "user 61184, empty root, network namespace, ..." of a set of layers. Returns out. */
+/*
+ * Master: no new privileges, only the capabilities it needs (if root), and never again what sandbox.def denies it.  False with
+ * errno: it goes on all the same, its children are what is exposed.
+ */
+bool sandbox_master(void);
+
+/* "network namespace, empty root, user, ..." of a set of layers. Returns out. */
 const char *sandbox_layers_text(unsigned layers, char *out, size_t size);
 
 /* The numbers of the calls a role may make, for tests (P14): returns how many, at most max. */

@@ -14,4 +14,7 @@ bool sandbox_landlock(void);
 /* Kills the process at the first call that sandbox.def does not give to the role. Needs no_new_privs. */
 bool sandbox_seccomp(enum role_kind role);
 
+/* Denies master what stands under DENY. Children inherit it. */
+bool sandbox_seccomp_master(void);
+
 #endif

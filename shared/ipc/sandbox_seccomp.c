@@ -72,8 +72,18 @@ static const struct call {
 		} \
 	}
 #define CALL(name, roles, arguments, reason) { #name, SCMP_SYS(name), roles, arguments },
+#define DENY(name)
 #include "ipc/sandbox.def"
 #undef CALL
+#undef DENY
+};
+
+static const int denied[] = {
+#define CALL(name, roles, arguments, reason)
+#define DENY(name) SCMP_SYS(name),
+#include "ipc/sandbox.def"
+#undef CALL
+#undef DENY
 };
 
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -105,6 +115,32 @@ add_rule(scmp_filter_ctx filter, const struct call *call)
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->arguments, comparisons);
 }
 
+/* Loads and frees it; result is 0 or the negative number of an error before. */
+static bool
+load(scmp_filter_ctx filter, int result)
+{
+	/* As a binary tree: an optimisation that old versions of the library do not have. */
+	if (result == 0) {
+		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+		result = seccomp_load(filter);
+	}
+	if (filter != NULL)
+		seccomp_release(filter);
+	errno = -result;
+	return result == 0;
+}
+
+bool
+sandbox_seccomp_master(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int result = filter == NULL ? -ENOMEM : 0;
+
+	for (size_t i = 0; result == 0 && i < sizeof(denied) / sizeof(denied[0]); i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), denied[i], 0);
+	return load(filter, result);
+}
+
 bool
 sandbox_seccomp(enum role_kind role)
 {
@@ -114,18 +150,10 @@ sandbox_seccomp(enum role_kind role)
 	CHECK(role == ROLE_WORKER || role == ROLE_AUTHD);
 	if (result == 0)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	/* As a binary tree: an optimisation that old versions of the library do not have. */
-	if (result == 0)
-		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; result == 0 && i < CALLS; i++)
 		if ((calls[i].roles & 1u << role) != 0)
 			result = add_rule(filter, &calls[i]);
-	if (result == 0)
-		result = seccomp_load(filter);
-	if (filter != NULL)
-		seccomp_release(filter);
-	errno = -result;
-	return result == 0;
+	return load(filter, result);
 }
 
 size_t
