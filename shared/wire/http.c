@@ -197,6 +197,14 @@ http_target(struct http_span target, struct http_request *out)
 	return true;
 }
 
+static bool
+http_is_preface(struct http_span line)
+{
+	static const char preface[] = "PRI * HTTP/2.0";
+
+	return line.length == sizeof(preface) - 1 && memcmp(line.at, preface, sizeof(preface) - 1) == 0;
+}
+
 static enum http_result
 http_request_line(struct http_span line, struct http_request *out)
 {
@@ -219,8 +227,9 @@ http_request_line(struct http_span line, struct http_request *out)
 	out->method = method.at;
 	out->method_length = (uint32_t)method.length;
 	out->is_head = method.length == 4 && memcmp(method.at, "HEAD", 4) == 0;
-	out->version_1_0 = version.at[7] == '0';
-	if (version.at[5] != '1')
+	out->version_1_0 = version.at[5] == '1' && version.at[7] == '0';
+	/* Go lets the opening of HTTP/2 through, and then refuses "*" as for any method but OPTIONS. */
+	if (version.at[5] != '1' && !http_is_preface(line))
 		return http_bad(out, 505, "unsupported protocol version");
 	return HTTP_REQUEST;
 }
