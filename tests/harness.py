@@ -105,7 +105,12 @@ class Server:
                                             env={**os.environ, **(env or {})})
         self.pid = self.process.pid
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.process.kill()
+                self.process.wait()
+                raise
 
     def write_config(self, config):
         """Writes the configuration file; for natsd with its own block, for nats-server without."""

@@ -56,7 +56,12 @@ class Pair:
 
     def __init__(self, config, workers=3, other=None):
         text = COMMON + config
-        self.servers = (harness.Server(text, binary=harness.GO), harness.Server(text, binary=other, workers=workers))
+        self.servers = [harness.Server(text, binary=other, workers=workers)]
+        try:
+            self.servers.insert(0, harness.Server(text, binary=harness.GO))
+        except (RuntimeError, TimeoutError):
+            self.servers[0].close()
+            raise
         self.logs = [ReasonLog(s.output) for s in self.servers]
         self.diag = SockDiag()
         self.count = 0

@@ -179,7 +179,9 @@ class World:
                 if settled:
                     self.check_order(sub, got)
                 for publisher, number, subject in got:
-                    assert subject in sub.subjects and (sub.member.echo or publisher != sub.member.number)
+                    assert subject in sub.subjects, 'sid %d %s got %s' % (sub.sid, sub.pattern, subject)
+                    assert sub.member.echo or publisher != sub.member.number, 'own message %d came back to %d, members %r' % (
+                        number, publisher, [(s.member.number, s.pattern, s.left) for s in subs])
                     taken[number] += 1
             assert not taken or max(taken.values()) == 1, 'queue %s: a message went to two members' % queue
             self.check_queue_complete(queue, subs, sent, taken)

@@ -32,6 +32,7 @@ class Runner:
             result = self.play(grammar.case(seed, number))
             if not result.same:
                 wrong.append(self.shrink(result))
+                print('seed %s\n%s\n' % (seed, wrong[-1]), flush=True)
                 if len(wrong) >= most:
                     break
             if progress:
@@ -43,7 +44,7 @@ class Runner:
         smaller = True
         while smaller:
             smaller = False
-            for steps in variants(result.case.steps):
+            for steps in filter(None, variants(result.case.steps)):
                 again = self.play(script.Case(result.case.name, result.case.config, steps))
                 if not again.same:
                     result, smaller = again, True
@@ -76,8 +77,6 @@ def main():
         wrong = runner.run(options.seed, range(options.first, options.first + options.cases), 20, progress)
     finally:
         runner.close()
-    for result in wrong:
-        print('seed %s\n%s\n' % (options.seed, result))
     print('%d random cases, %d unexplained differences' % (options.cases, len(wrong)))
     return 1 if wrong else 0
 
