@@ -50,7 +50,8 @@ digest_map(struct json_writer *w, const struct conf_value *map, unsigned depth)
 		json_key(w, sorted[i]->key);
 		good = digest_value(w, sorted[i]->value, depth + 1);
 	}
-	json_object_end(w);
+	if (good)
+		json_object_end(w);
 	memory_free(sorted);
 	return good;
 }
@@ -73,7 +74,8 @@ digest_value(struct json_writer *w, const struct conf_value *value, unsigned dep
 		json_array_begin(w);
 		for (i = 0; good && i < value->length; i++)
 			good = digest_value(w, value->entries[i].value, depth + 1);
-		json_array_end(w);
+		if (good)
+			json_array_end(w);
 		break;
 	case CONF_MAP: good = digest_map(w, value, depth); break;
 	}

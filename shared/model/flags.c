@@ -244,19 +244,22 @@ flags_read(struct flags *flags, int argc, char *const argv[], int *at)
 	return true;
 }
 
-/* Sets the fields of one owner (struct options or struct flags_fields) in the order the flags were given. */
+/*
+ * Sets the fields of one owner in the order the flags were given: struct options (build is then given, and texts are copied into
+ * it) or struct flags_fields (build is NULL).
+ */
 static void
-flags_set(const struct flags *flags, void *owner, bool own)
+flags_set(const struct flags *flags, void *owner, struct options_build *build)
 {
 	const struct flags_value *value;
 	char *place;
 
 	for (value = flags->values; value != NULL; value = value->next) {
-		if ((value->row->type >= OWN_STRING) != own)
+		if ((value->row->type >= OWN_STRING) != (build == NULL))
 			continue;
 		place = (char *)owner + value->row->offset;
 		switch (value->row->type) {
-		case STRING:
+		case STRING: *(char **)(void *)place = options_copy(build, value->text, strlen(value->text)); break;
 		case OWN_STRING: *(char **)(void *)place = value->text; break;
 		case INT:
 		case OWN_INT: *(int *)(void *)place = options_int(value->number); break;
@@ -339,7 +342,7 @@ flags_parse(int argc, char *const argv[])
 	flags->program = flags_format(flags, "%s", flags_program(argc > 0 ? argv[0] : NULL));
 	if (!flags_read(flags, argc, argv, &at))
 		return flags;
-	flags_set(flags, &fields, true);
+	flags_set(flags, &fields, NULL);
 	if (fields.config != NULL && fields.config[0] != '\0')
 		flags->config_file = fields.config;
 	if (fields.version)
@@ -448,8 +451,8 @@ flags_apply_all(const struct flags *flags, struct options_build *build)
 	struct flags_fields fields = { 0 };
 	const char *error = NULL;
 
-	flags_set(flags, options, false);
-	flags_set(flags, &fields, true);
+	flags_set(flags, options, build);
+	flags_set(flags, &fields, NULL);
 	if (flags_given(flags, "DV"))
 		options->trace = options->debug = fields.debug_trace;
 	if (flags_given(flags, "DVV"))

@@ -186,7 +186,11 @@ load_file(struct options *options, const char *file, const struct options_source
 	build.errors.last = &build.errors.first;
 	build.warnings.last = &build.warnings.first;
 	options->config_file = arena_strdup(options->arena, file, strlen(file));
-	tree = conf_parse_file(options->arena, &source->conf, file, error, sizeof(error));
+	if (options->config_file == NULL) {
+		report_error(report, "out of memory");
+		return false;
+	}
+	tree = conf_parse_file(options->arena, &source->conf, options->config_file, error, sizeof(error));
 	if (tree == NULL) {
 		report_error(report, error);
 		return false;

@@ -27,6 +27,7 @@ VARIABLES = {
 }
 # What natsd says in its own words: nats-server prints a Go panic, or a NUL for the end of the input.
 OWN_WORDS = re.compile(r'interface conversion|invalid memory address|\x00')
+RETRIES = 8
 PLACE = re.compile(r'^\S*:-?\d+:-?\d+: ')
 
 pytestmark = pytest.mark.skipif(not os.path.exists(harness.GO), reason='nats-server was not brought')
@@ -131,6 +132,11 @@ def test_configurations_of_nats_server(folder, verdicts):
         path, text = case
         code, wanted = verdicts.get(folder, path, text)
         got_code, got = run(BINARY, folder, path)
+        # Go walks maps in random order, and some verdicts hang on it: then nats-server is asked again.
+        for _ in range(RETRIES):
+            if (code, got) == (got_code, wanted) or code == got_code != 0:
+                return None
+            code, wanted = run(harness.GO, folder, path)
         if code != got_code or (code == 0 and got != wanted):
             return '%s\n%s\nnats-server %d: %s\nnatsd %d: %s' % (path, text, code, wanted, got_code, got)
         return None
