@@ -100,10 +100,10 @@ monitor_clean(const char *path, size_t n, char *out, size_t size)
 }
 
 static bool
-monitor_plain_in_path(char c)
+monitor_is_plain(char c, const char *others)
 {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c != '\0' && strchr("-_.~$&+,/:;=@!'()*", c) != NULL);
+	    (c != '\0' && strchr(others, c) != NULL);
 }
 
 /* net/url's escaping of a path. Returns the length, 0 when it does not fit. */
@@ -119,7 +119,7 @@ monitor_escape(const char *path, size_t n, char *out, size_t size)
 		if (length + 4 > size)
 			return 0;
 		c = (unsigned char)path[i];
-		if (monitor_plain_in_path(path[i])) {
+		if (monitor_is_plain(path[i], "-_.~$&+,/:;=@")) {
 			out[length++] = path[i];
 			continue;
 		}
@@ -129,6 +129,26 @@ monitor_escape(const char *path, size_t n, char *out, size_t size)
 	}
 	out[length] = '\0';
 	return length;
+}
+
+/* net/url EscapedPath: as it came where that is well escaped, else escaped anew. Returns the length, SIZE_MAX when it does not fit.
+ */
+static size_t
+monitor_escaped(const struct http_request *request, char *out, size_t size)
+{
+	size_t n;
+	uint32_t i;
+
+	for (i = 0; i < request->raw_path_length; i++)
+		if (!monitor_is_plain(request->raw_path[i], "-_.~$&+,/:;=@!'()*[]%")) {
+			n = monitor_escape(request->path, request->path_length, out, size);
+			return n > 0 ? n : SIZE_MAX;
+		}
+	if (request->raw_path_length >= size)
+		return SIZE_MAX;
+	memcpy(out, request->raw_path, request->raw_path_length);
+	out[request->raw_path_length] = '\0';
+	return request->raw_path_length;
 }
 
 /* html.EscapeString as net/http does it for the body of a redirect. */
@@ -225,7 +245,7 @@ void
 monitor_answer_request(struct monitor *monitor, const struct http_request *request, struct monitor_answer *answer)
 {
 	char escaped[MONITOR_PATH_SIZE], clean[MONITOR_PATH_SIZE + 2], base[HTTP_PATH_MAX];
-	size_t n = monitor_escape(request->path, request->path_length, escaped, sizeof(escaped)), length, base_length;
+	size_t n = monitor_escaped(request, escaped, sizeof(escaped)), length, base_length;
 	unsigned i;
 
 	answer->status = 200;
@@ -238,8 +258,12 @@ monitor_answer_request(struct monitor *monitor, const struct http_request *reque
 		monitor_star(request, answer);
 		return;
 	}
+	if (n == SIZE_MAX) {
+		monitor_not_found(answer);
+		return;
+	}
 	length = monitor_clean(escaped, n, clean, sizeof(clean));
-	if (n > 0 && (length != n || memcmp(clean, escaped, n) != 0)) {
+	if (length != n || memcmp(clean, escaped, n) != 0) {
 		monitor_redirect(request, clean, length, answer);
 		return;
 	}

@@ -212,8 +212,9 @@ varz_by_kind(struct json_writer *json, const char *key, uint64_t clients)
 /* ---- the page, part by part ---- */
 
 static void
-varz_identity(struct json_writer *json, const struct worker_config *config)
+varz_identity(struct json_writer *json, const struct worker *worker)
 {
+	const struct worker_config *config = worker->config;
 	bool advertise = config->advertise_host[0] != '\0';
 
 	json_member_string(json, "server_id", config->server_id);
@@ -224,7 +225,7 @@ varz_identity(struct json_writer *json, const struct worker_config *config)
 	json_member_string(json, "go", config->go);
 	json_member_string(json, "host", advertise ? config->advertise_host : config->host);
 	json_member_i64(json, "port", advertise ? config->advertise_port : config->port);
-	json_some_bool(json, "auth_required", config->auth_required);
+	json_some_bool(json, "auth_required", worker->policy.required);
 }
 
 static void
@@ -340,7 +341,7 @@ monitor_varz(struct monitor *monitor, const struct http_request *request, struct
 	(void)request;
 	json_writer_init_growing(json, MONITOR_BODY_MAX, VARZ_INDENT);
 	json_object_begin(json);
-	varz_identity(json, monitor->worker->config);
+	varz_identity(json, monitor->worker);
 	varz_options(json, monitor->worker->config);
 	varz_process(json, monitor);
 	varz_traffic(json, monitor);

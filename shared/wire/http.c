@@ -180,16 +180,18 @@ http_target(struct http_span target, struct http_request *out)
 		const char *slash = memchr(target.at + 7, '/', target.length - 7);
 		const char *end = target.at + target.length;
 
-		target = slash != NULL ? (struct http_span){ slash, (size_t)(end - slash) } : (struct http_span){ "/", 1 };
-	}
-	if (target.length == 0 || (target.at[0] != '/' && !(target.length == 1 && target.at[0] == '*')))
+		target = (struct http_span){ slash != NULL ? slash : end, slash != NULL ? (size_t)(end - slash) : 0 };
+	} else if (target.length == 0 || (target.at[0] != '/' && !(target.length == 1 && target.at[0] == '*'))) {
 		return false;
+	}
 	question = memchr(target.at, '?', target.length);
 	if (question != NULL) {
 		out->query = question + 1;
 		out->query_length = (uint32_t)(target.length - (size_t)(question + 1 - target.at));
 		target.length = (size_t)(question - target.at);
 	}
+	out->raw_path = target.at;
+	out->raw_path_length = (uint32_t)target.length;
 	length = http_decode(target, false, out->path, sizeof(out->path), &fits);
 	if (length == SIZE_MAX)
 		return false;

@@ -28,9 +28,11 @@ struct http_request {
 	size_t consumed;         /* bytes of the head, final empty line included */
 	uint64_t content_length; /* bytes of body behind it, to be skipped */
 	const char *method;
-	const char *query;   /* without '?'; length 0 if none */
-	const char *headers; /* lines behind the request line */
+	const char *raw_path; /* as it came, not decoded, without query */
+	const char *query;    /* without '?'; length 0 if none */
+	const char *headers;  /* lines behind the request line */
 	uint32_t method_length;
+	uint32_t raw_path_length;
 	uint32_t query_length;
 	uint32_t headers_length;
 	uint16_t status;    /* HTTP_BAD: 400, 431, 505 */

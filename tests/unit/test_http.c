@@ -30,7 +30,7 @@ static const struct {
 	{ "GET //varz HTTP/1.1\r\nHost: x\r\n\r\n", "//varz", "", 0, true },
 	{ "GET /heal%74hz HTTP/1.1\r\nHost: x\r\n\r\n", "/healthz", "", 0, true },
 	{ "GET http://foo/healthz?x HTTP/1.1\r\nHost: x\r\n\r\n", "/healthz", "x", 0, true },
-	{ "GET http://foo HTTP/1.1\r\nHost: x\r\n\r\n", "/", "", 0, true },
+	{ "GET http://foo HTTP/1.1\r\nHost: x\r\n\r\n", "", "", 0, true },
 	{ "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "*", "", 0, true },
 	{ "GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n", "/", "", 0, true },
 	{ "GET /healthz HTTP/1.1\r\n\r\n", NULL, "missing required Host header", 400, false },

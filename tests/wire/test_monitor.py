@@ -151,7 +151,7 @@ def test_varz_counts_all_workers():
             for number, client in enumerate(clients):
                 client.send('SUB many.%d 1\r\nSUB many.> 2\r\n' % number).ping()
             for number, client in enumerate(clients):
-                client.send('PUB many.%d 5\r\nhello\r\n' % number).ping()
+                client.send('PUB many.%d 5\r\nhello\r\n' % number)
             for client in clients:
                 client.wait_msgs(9)
             pages.append(ask(server, 'GET', '/varz')[2].decode())
@@ -227,7 +227,9 @@ def test_lame_duck_is_unhealthy():
         for path in ('/healthz', '/healthz?details=1', '/healthz?js-server-only=1'):
             assert ask(pair[1], 'GET', path) == ask(pair[0], 'GET', path)
     finally:
+        # nats-server in lame duck mode does not listen to SIGTERM.
         for server in pair:
+            server.stop(signal.SIGKILL)
             server.close()
 
 
