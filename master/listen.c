@@ -5,6 +5,8 @@
 
 #include <sys/socket.h>
 
+#include <netinet/tcp.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +50,9 @@ bind_address(const struct sockaddr *address, socklen_t length)
 
 	if (fd < 0)
 		return -1;
+	/* What is accepted inherits TCP_NODELAY: a worker writes once a turn, and must not wait for acknowledgements in between. */
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == 0 &&
 	    (address->sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero)) == 0) &&
 	    bind(fd, address, length) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;

@@ -170,6 +170,14 @@ deliver_permitted(struct worker *worker, struct client *client, const struct sub
 	    queue == NULL ? NULL : queue->name->text, queue == NULL ? 0 : queue->name->length);
 }
 
+/* Is it the client's own message, here or come back over another worker that a queue group was drawn in? */
+static bool
+deliver_is_origin(const struct worker *worker, const struct client *client, const struct broker_message *message)
+{
+	return message->origin_member == worker->mesh->member && message->origin_index == client->index &&
+	    message->origin_generation == client->generation;
+}
+
 bool
 deliver_message(void *arg, struct sublist_sub *entry, struct broker_message *message)
 {
@@ -178,7 +186,7 @@ deliver_message(void *arg, struct sublist_sub *entry, struct broker_message *mes
 	struct client *client = sub->client;
 	size_t before = client->output.pending;
 
-	if (client->state == CLIENT_CLOSING || sub->finished || (message->origin == client && !client->echo))
+	if (client->state == CLIENT_CLOSING || sub->finished || (!client->echo && deliver_is_origin(worker, client, message)))
 		return false;
 	if (sub->check_deny && !deliver_permitted(worker, client, sub, message))
 		return false;

@@ -34,9 +34,11 @@ struct broker_envelope {
 	uint8_t header_text_length;
 	uint8_t size_text_length;
 	uint8_t plain;			/* 1: plain subscriptions get it */
-	uint8_t hops;
+	uint8_t hops;			/* times it was handed on, since the members of a queue group had gone */
+	uint8_t origin_member;		/* whose connection published it; only believed for what that connection is spared */
+	uint8_t zero[3];
 };
-_Static_assert(sizeof(struct broker_envelope) == 40, "no holes");
+_Static_assert(sizeof(struct broker_envelope) == 44, "no holes");
 
 /* STALL. */
 struct broker_stall_record {

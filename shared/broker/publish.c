@@ -76,6 +76,8 @@ publish_envelope(const struct broker *broker, const struct broker_account *accou
 	envelope->size_text_length = message->size_text_length;
 	envelope->plain = plain ? 1 : 0;
 	envelope->hops = (uint8_t)hops;
+	envelope->origin_member = (uint8_t)message->origin_member;
+	memset(envelope->zero, 0, sizeof(envelope->zero));
 	at = publish_append(at, message->subject, message->subject_length);
 	if (message->reply != NULL)
 		at = publish_append(at, message->reply, message->reply_length);
@@ -299,7 +301,7 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	message->origin_generation = envelope->origin_generation;
 	if (envelope->reply_length > BROKER_SUBJECT_MAX || envelope->header_size > envelope->total_size ||
 	    (envelope->header_size > 0) != (message->header_text != NULL) ||
-	    envelope->plain > 1 || envelope->hops > BROKER_HOPS_MAX)
+	    envelope->plain > 1 || envelope->hops > BROKER_HOPS_MAX || envelope->origin_member >= MESH_MEMBERS_MAX)
 		return false;
 	if (!publish_size_agrees(message->size_text, message->size_text_length, message->total_size) ||
 	    (message->header_text != NULL &&
@@ -356,7 +358,7 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 		return false;
 	if ((account = broker_granted(broker, envelope.account, member)) == NULL)
 		return false;
-	message.origin_member = envelope.hops == 0 ? member : broker->self;	/* passed on: its connection is not known here */
+	message.origin_member = envelope.hops == 0 ? member : envelope.origin_member;
 	if (blob != NULL) {
 		message.blob = blob;
 		message.blob_offset = (uint32_t)(message.payload - blob->data);
