@@ -2,7 +2,8 @@
  * counters.h: one page of counters per process, in a sealed memfd: writable to its owner, read-only to all others.
  *
  * Master makes the pages, role_start maps them; the watch worker joins them.  One writer per page, so an addition is a plain load
- * and store (no locked instruction).  A reader never trusts what another process wrote: it is only ever shown, never used to decide.
+ * and store (no locked instruction).  A reader never trusts what another process wrote: it is only ever shown, never used to
+ * decide.
  */
 #ifndef IPC_COUNTERS_H
 #define IPC_COUNTERS_H

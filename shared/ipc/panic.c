@@ -116,26 +116,25 @@ panic_map(int fd)
 void
 panic_install(struct panic_page *new_page)
 {
-	CHECK(new_page != NULL);
-	page = new_page;
-	memset(page, 0, sizeof(*page));
-	check_panic = panic_check;
-#ifndef NATSD_SANITIZED
+#ifdef NATSD_SANITIZED
+	static const int numbers[] = { SIGABRT }; /* the sanitizer tells more about the others */
+#else
 	static const int numbers[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+#endif
 	struct sigaction action = { .sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_RESETHAND) };
 	stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof(handler_stack) };
 	void *frame;
 
+	CHECK(new_page != NULL);
+	page = new_page;
+	memset(page, 0, sizeof(*page));
+	check_panic = panic_check;
 	backtrace(&frame, 1); /* loads its library now */
 	sigaltstack(&stack, NULL);
 	action.sa_sigaction = panic_handler;
 	sigemptyset(&action.sa_mask);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		sigaction(numbers[i], &action, NULL);
-#else
-	(void)panic_handler;
-	(void)handler_stack;
-#endif
 }
 
 struct report {

@@ -1,8 +1,9 @@
 /*
  * panic.h: the story a crashing process leaves in its panic page, which only it and master map.
  *
- * panic_install once (role_start does), panic_context as it works: pointers that are looked at only in a crash, so setting them costs
- * a store each.  Signals: SEGV, BUS, ABRT, FPE, ILL; a failed CHECK comes here first.  The handler writes the page and lets the process die.
+ * panic_install once (role_start does), panic_context as it works: pointers that are looked at only in a crash, so setting them
+ * costs a store each.  Signals: SEGV, BUS, ABRT, FPE, ILL; a failed CHECK comes here first.  The handler writes the page and lets
+ * the process die.
  */
 #ifndef IPC_PANIC_H
 #define IPC_PANIC_H
