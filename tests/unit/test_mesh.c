@@ -106,7 +106,8 @@ no_padding_leaks(void **state)
 	seat_put(&t.seats[0], 1, 1, 'x', 0);
 	mesh_commit(t.seats[0].mesh);
 	for (size_t i = 0; i < 32 + 16 + 8; i++)
-		assert_int_not_equal(data[i], 0xee);
+		if (i / 8 != 1) /* the stamp may be anything */
+			assert_int_not_equal(data[i], 0xee);
 	assert_int_equal(data[32 + 16 + 8], 0xee);
 	table_close(&t);
 }
@@ -528,9 +529,24 @@ woken_by_room(void **state)
 struct player {
 	struct table *table;
 	unsigned me;
-	unsigned goal;
-	bool failed;
+	unsigned goal, sent;
+	const char *failed;
 };
+
+/* Has it anything to do but wait? */
+static bool
+player_busy(const struct player *player)
+{
+	return player->sent < player->goal && !mesh_congested(player->table->seats[player->me].mesh);
+}
+
+static bool
+player_done(const struct player *player)
+{
+	const struct seat *seat = &player->table->seats[player->me];
+
+	return player->sent == player->goal && seat->count >= player->goal && seat->mesh->overflow_bytes == 0;
+}
 
 /* Wait for news, as a worker does: sleep, bell, drain, commit. */
 static void
@@ -540,11 +556,11 @@ player_wait(struct player *player)
 	struct pollfd p = { .fd = mesh_bell_fd(mesh), .events = POLLIN };
 
 	mesh_commit(mesh);
-	if (!mesh_sleep_begin(mesh))
+	if (player_done(player) || player_busy(player) || !mesh_sleep_begin(mesh))
 		return;
 	/* Long enough that a lost wake is no accident of scheduling. */
 	if (poll(&p, 1, 20000) != 1)
-		player->failed = true;
+		player->failed = "nobody woke it";
 	mesh_sleep_end(mesh);
 	mesh_bell_clear(mesh);
 }
@@ -555,18 +571,14 @@ player_run(void *arg)
 {
 	struct player *player = arg;
 	struct seat *seat = &player->table->seats[player->me];
-	unsigned to = (player->me + 1) % player->table->members, sent = 0;
+	unsigned to = (player->me + 1) % player->table->members;
 
-	while (!player->failed && (sent < player->goal || seat->count < player->goal || seat->mesh->overflow_bytes > 0)) {
+	while (player->failed == NULL && !player_done(player)) {
 		if (mesh_drain(seat->mesh, 20) == MESH_VIOLATION)
-			player->failed = true;
-		for (unsigned i = 0; i < 5 && sent < player->goal && !mesh_congested(seat->mesh); i++) {
-			uint8_t *body = mesh_put(seat->mesh, to, (uint16_t)sent++, 60);
-
-			memset(body, 'p', 60);
-		}
-		if ((sent == player->goal || mesh_congested(seat->mesh)) &&
-		    (seat->count < player->goal || seat->mesh->overflow_bytes > 0))
+			player->failed = seat->mesh->violation;
+		for (unsigned i = 0; i < 5 && player_busy(player); i++)
+			memset(mesh_put(seat->mesh, to, (uint16_t)player->sent++, 60), 'p', 60);
+		if (!player_busy(player))
 			player_wait(player);
 		mesh_commit(seat->mesh);
 	}
@@ -590,7 +602,8 @@ no_lost_wake(void **state)
 	for (unsigned m = 0; m < 4; m++)
 		assert_int_equal(pthread_join(threads[m], NULL), 0);
 	for (unsigned m = 0; m < 4; m++) {
-		assert_false(players[m].failed);
+		if (players[m].failed != NULL)
+			fail_msg("member %u: %s", m, players[m].failed);
 		assert_int_equal(t.seats[m].count, 40000);
 		for (unsigned i = 0; i < 40000; i++)
 			assert_int_equal(t.seats[m].records[i].kind, i & 0xffff);
