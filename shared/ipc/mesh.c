@@ -161,6 +161,7 @@ mesh_cut_off(struct mesh *mesh, unsigned member)
 	mesh->overflow_bytes -= peer->overflow.bytes;
 	overflow_clear(&peer->overflow);
 	mesh->touched &= ~bit;
+	mesh->loud &= ~bit;
 	mesh->overflowing &= ~bit;
 	mesh->congested &= ~bit;
 	mesh->due &= ~bit;
@@ -336,8 +337,8 @@ mesh_put_fragments(struct mesh *mesh, unsigned member, uint16_t kind, struct mes
 	for (size_t left = length; left > 0; head = 0) {
 		size_t part = left < most - head ? left : most - head;
 		uint16_t fragment = head > 0 ? MESH_FIRST : left == part ? MESH_LAST : MESH_MIDDLE;
-		uint8_t *to = mesh_put_record(
-		    mesh, member, (struct ring_record){ .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment }, false);
+		uint8_t *to = mesh_put_record(mesh, member,
+		    (struct ring_record){ .length = (uint32_t)(head + part), .kind = kind, .fragment = fragment }, false);
 
 		CHECK(to != NULL);
 		memcpy(to, &whole, head);

@@ -477,6 +477,86 @@ bell(void **state)
 	table_close(&t);
 }
 
+static void
+standing(struct seat *seat, unsigned to, size_t length)
+{
+	uint8_t *body = mesh_put_standing(seat->mesh, to, 1, length);
+
+	assert_non_null(body);
+	memset(body, 's', length);
+}
+
+/* Nobody is woken for standing records, until they fill a quarter of the ring, or for other records with them. */
+static void
+standing_wakes_late(void **state)
+{
+	struct table t;
+	size_t put = 0;
+
+	(void)state;
+	table_open(&t, 2, SMALL);
+	assert_true(mesh_sleep_begin(t.seats[1].mesh));
+	for (; put < 8; put++) {
+		standing(&t.seats[0], 1, 80);
+		mesh_commit(t.seats[0].mesh);
+		assert_false(rings(&t.seats[1]));
+	}
+	mesh_sleep_end(t.seats[1].mesh);
+	assert_false(mesh_sleep_begin(t.seats[1].mesh)); /* but who is awake sees them */
+	drained(&t.seats[1]);
+	assert_int_equal(t.seats[1].count, put);
+	assert_true(mesh_sleep_begin(t.seats[1].mesh));
+	for (; put < 18; put++) {
+		standing(&t.seats[0], 1, 80);
+		mesh_commit(t.seats[0].mesh);
+	}
+	assert_true(rings(&t.seats[1]));
+	mesh_sleep_end(t.seats[1].mesh);
+	mesh_bell_clear(t.seats[1].mesh);
+	drained(&t.seats[1]);
+	assert_true(mesh_sleep_begin(t.seats[1].mesh));
+	standing(&t.seats[0], 1, 80);
+	seat_put(&t.seats[0], 1, 2, 'x', 1);
+	mesh_commit(t.seats[0].mesh);
+	assert_true(rings(&t.seats[1]));
+	mesh_sleep_end(t.seats[1].mesh);
+	mesh_bell_clear(t.seats[1].mesh);
+	drained(&t.seats[1]);
+	assert_true(mesh_sleep_begin(t.seats[1].mesh));
+	mesh_wake(t.seats[0].mesh, 1);
+	assert_true(rings(&t.seats[1]));
+	mesh_sleep_end(t.seats[1].mesh);
+	table_close(&t);
+}
+
+/* Standing records are not refused where others are, and keep their place among them. */
+static void
+standing_is_not_refused(void **state)
+{
+	struct table t;
+	struct mesh *mesh;
+	size_t put = 0;
+
+	(void)state;
+	table_open(&t, 2, MESH_RING_SIZE_MIN);
+	mesh = t.seats[0].mesh;
+	for (; mesh->overflow_bytes < MESH_OVERFLOW_MAX; put++)
+		seat_put(&t.seats[0], 1, 1, 'x', mesh_record_max(mesh));
+	assert_null(mesh_put(mesh, 1, 1, 10));
+	for (unsigned i = 0; i < 1000; i++, put++)
+		standing(&t.seats[0], 1, 100);
+	assert_null(mesh_put(mesh, 1, 1, 10));
+	for (size_t i = 0; i < 2000 && mesh->overflow_bytes > 0; i++) {
+		mesh_commit(mesh);
+		drained(&t.seats[1]);
+	}
+	drained(&t.seats[1]);
+	assert_int_equal(t.seats[1].count, put);
+	for (size_t i = 0; i < put; i++)
+		assert_int_equal(t.seats[1].records[i].first, i < put - 1000 ? 'x' : 's');
+	table_close(&t);
+}
+
 /* A peer that rings without end fills a pipe of one page, and that is all. */
 static void
 bell_storm(void **state)
@@ -1065,6 +1145,8 @@ main(void)
 		cmocka_unit_test(two_full_rings),
 		cmocka_unit_test(stuck),
 		cmocka_unit_test(bell),
+		cmocka_unit_test(standing_wakes_late),
+		cmocka_unit_test(standing_is_not_refused),
 		cmocka_unit_test(bell_storm),
 		cmocka_unit_test(woken_by_room),
 		cmocka_unit_test(no_lost_wake),
