@@ -275,9 +275,11 @@ test_queue_is_passed_on(void **state)
 	net_settle(net);
 	assert_int_equal(c->log_count, 100);
 	assert_int_equal(a->log_count, 0);
-	/* Passed on by a: whose connection it was is not told as if it were a's. */
-	for (unsigned i = 0; i < 100; i++)
-		assert_true(c->log[i].origin_member == 1 || c->log[i].origin_member == 2);
+	/* Passed on by a: whose connection it was is still known. */
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(c->log[i].origin_member, 1);
+		assert_int_equal(c->log[i].origin_index, 5);
+	}
 	net_log_clear_all(net);
 	/* Nobody takes it: it ends after a few hops. */
 	c->refuse_all = true;
@@ -730,6 +732,8 @@ test_hostile_messages(void **state)
 	REFUSED(record.envelope.plain = 255);
 	REFUSED(record.envelope.hops = BROKER_HOPS_MAX + 1);
 	REFUSED(record.envelope.hops = 255);
+	REFUSED(record.envelope.origin_member = MESH_MEMBERS_MAX);
+	REFUSED(record.envelope.origin_member = 255);
 	/* What would stand in the protocol. */
 	REFUSED(record.size_text = "8");
 	REFUSED(record.size_text = "x");
@@ -754,6 +758,7 @@ test_hostile_messages(void **state)
 	REFUSED(record.kind = UINT16_MAX);
 
 	TAKEN(record.envelope.hops = BROKER_HOPS_MAX);
+	TAKEN(record.envelope.hops = 1; record.envelope.origin_member = 0);
 	TAKEN(record.envelope.plain = 0);
 	TAKEN(record.size_text = "00000000000000000007"; record.envelope.size_text_length = 20);
 	TAKEN(record.subject = "\x01.\xff");
