@@ -51,7 +51,7 @@ deliver_size_text(const struct broker_message *message, bool headers, char *text
 static uint8_t *
 deliver_line(const struct subscription *sub, const struct broker_message *message, bool headers, uint8_t *to)
 {
-	char size_text[24];
+	UNINITIALIZED char size_text[24];
 	size_t n;
 
 	if (headers)

@@ -108,7 +108,7 @@ void
 publish_command(struct client *client, const struct nats_command *command)
 {
 	struct worker *worker = client->worker;
-	struct broker_message message;
+	UNINITIALIZED struct broker_message message;
 	unsigned delivered;
 
 	if (client->trace && log_level_trace) {
@@ -127,7 +127,8 @@ publish_command(struct client *client, const struct nats_command *command)
 	COUNTERS_ADD(worker->counters, in_bytes, command->total_size);
 	if (client->state == CLIENT_CLOSING || !publish_allowed(client, command))
 		return;
-	client_ok(client);
+	if (client->verbose)
+		client_ok(client);
 	publish_message(client, command, &message);
 	delivered = broker_publish(worker->broker, client->account, &message);
 	if (__builtin_expect(worker->finished_count > 0, 0))

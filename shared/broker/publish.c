@@ -348,8 +348,8 @@ publish_queues_here(struct broker *broker, struct broker_account *account, struc
 bool
 publish_record(struct broker *broker, unsigned member, const uint8_t *body, size_t length, struct blob *blob)
 {
-	struct broker_envelope envelope;
-	struct broker_message message;
+	UNINITIALIZED struct broker_envelope envelope;
+	UNINITIALIZED struct broker_message message;
 	struct broker_account *account;
 	struct publish_queues queues;
 	const struct sublist_result *result;
