@@ -69,7 +69,7 @@ accept_balance(struct worker *worker)
 {
 	int least;
 
-	if (worker->listen_ios == NULL || worker->lame_duck || worker->draining)
+	if (worker->listen_ios == NULL || worker->lame_duck || worker->draining || loop_timer_is_set(&worker->accept_timer))
 		return;
 	if (accept_my_turn(worker, &least)) {
 		accept_watch(worker, true);
