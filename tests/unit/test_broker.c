@@ -486,6 +486,38 @@ test_members_come_and_go(void **state)
 	net_free(net);
 }
 
+/* More interest than an overflow queue may hold of messages: a member that starts anew learns all of it. */
+static void
+test_much_interest_for_a_new_member(void **state)
+{
+	enum { SUBSCRIPTIONS = 72000, LENGTH = 1000 };
+	struct net *net = net_create(2, RING_SMALL);
+	struct net_node *a = &net->nodes[0], *b = &net->nodes[1];
+	struct sublist_sub *subs = memory_array(SUBSCRIPTIONS, sizeof(*subs));
+	char subject[LENGTH + 1];
+	unsigned i;
+
+	(void)state;
+	net_settle(net);
+	net_node_down(net, 1);
+	memset(subject, 's', LENGTH);
+	subject[LENGTH] = '\0';
+	for (i = 0; i < SUBSCRIPTIONS; i++) {
+		(void)snprintf(subject, 8, "%07u", i);
+		subject[7] = '.';
+		assert_int_equal(net_subscribe(a, subject, NULL, &subs[i]), SUBLIST_OK);
+	}
+	net_node_up(net, 1);
+	assert_true(a->mesh->overflow_bytes > MESH_OVERFLOW_MAX);
+	assert_false(broker_settled(a->broker));
+	net_settle(net);
+	assert_true(broker_is_synced(b->broker));
+	assert_int_equal(a->mesh->overflow_bytes, 0);
+	assert_int_equal(members_of(b, subject), 1);
+	net_free(net);
+	memory_free(subs);
+}
+
 static void
 test_stall_finds_the_publisher(void **state)
 {
@@ -913,6 +945,7 @@ main(void)
 		cmocka_unit_test(test_longest_interest),
 		cmocka_unit_test(test_very_many_groups),
 		cmocka_unit_test(test_members_come_and_go),
+		cmocka_unit_test(test_much_interest_for_a_new_member),
 		cmocka_unit_test(test_stall_finds_the_publisher),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_settled),
