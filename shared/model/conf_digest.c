@@ -37,6 +37,7 @@ digest_map(struct json_writer *w, const struct conf_value *map, unsigned depth)
 	bool good = true;
 	size_t i;
 
+	CHECK(map->type == CONF_MAP);
 	if (map->length > 0) {
 		sorted = memory_alloc(map->length * sizeof(*sorted));
 		if (sorted == NULL)
@@ -62,6 +63,7 @@ digest_value(struct json_writer *w, const struct conf_value *value, unsigned dep
 	bool good = true;
 	size_t i;
 
+	CHECK(value != NULL);
 	if (depth > CONF_DEPTH_MAX || w->failed)
 		return false;
 	switch (value->type) {

@@ -1,50 +1,18 @@
 /*
- * The scanner of the configuration language: one function per state, each reads some characters and names the next state.
- * conf_parse.c calls it item by item. It owns no memory but what the arena gives, keeps every index inside the input, and never
- * fails on input: a bad character becomes an item of type CONF_ITEM_ERROR with the text nats-server would give (its NUL at the end
- * of input reads EOF here).
+ * The scanner of the configuration language: one function per state, each reads some characters and names the next state. The
+ * states are in conf_lex_key.c (keys and what stands around them) and conf_lex_value.c; here are what they share and the loop over
+ * them. conf_parse.c calls it item by item. It owns no memory but what the arena gives, keeps every index inside the input, and
+ * never fails on input: a bad character becomes an item of type CONF_ITEM_ERROR with the text nats-server would give (its NUL at
+ * the end of input reads EOF here).
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/text.h"
-#include "model/conf_lex.h"
-
-#define END_OF_INPUT 0
-
-enum lex_state {
-	LEX_TOP,
-	LEX_TOP_VALUE_END,
-	LEX_BLOCK_START,
-	LEX_BLOCK_VALUE_END,
-	LEX_BLOCK_END,
-	LEX_KEY_START,
-	LEX_KEY,
-	LEX_KEY_END,
-	LEX_INCLUDE,
-	LEX_VALUE,
-	LEX_ARRAY_VALUE,
-	LEX_ARRAY_VALUE_END,
-	LEX_MAP_KEY_START,
-	LEX_MAP_KEY,
-	LEX_MAP_KEY_END,
-	LEX_MAP_VALUE,
-	LEX_MAP_VALUE_END,
-	LEX_SINGLE_QUOTED,
-	LEX_DOUBLE_QUOTED,
-	LEX_STRING,
-	LEX_TEXT_BLOCK,
-	LEX_NUMBER,
-	LEX_COMMENT,
-	LEX_STOP,
-	LEX_STATES
-};
-
-typedef enum lex_state lex_function(struct conf_lexer *);
+#include "model/conf_lex_private.h"
 
 bool
 conf_lex_digit(uint32_t character)
@@ -81,42 +49,12 @@ conf_lex_space(uint32_t c)
 	    c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
 
-static bool
-lex_is_blank(uint32_t c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
-lex_is_newline(uint32_t c)
-{
-	return c == '\n' || c == '\r';
-}
-
-static bool
-lex_is_separator(uint32_t c)
-{
-	return c == '=' || c == ':';
-}
-
-static bool
-lex_is_suffix(uint32_t c)
-{
-	return c != 0 && c < 0x80 && strchr("kKmMgGtTpPeE", (int)c) != NULL;
-}
-
-/* What ends a bare value inside a block. */
-static bool
-lex_ends_value(uint32_t c)
-{
-	return lex_is_newline(c) || c == END_OF_INPUT || c == '}' || c == ';' || c == ',' || lex_is_blank(c);
-}
-
-static uint32_t
-lex_next(struct conf_lexer *lx)
+uint32_t
+conf_lex_read(struct conf_lexer *lx)
 {
 	uint32_t character;
 
+	CHECK(lx->at <= lx->size);
 	if (lx->at >= lx->size) {
 		lx->width = 0;
 		return END_OF_INPUT;
@@ -131,8 +69,8 @@ lex_next(struct conf_lexer *lx)
 }
 
 /* Steps back by the width of the last character; a second call in a row steps by the same width again. */
-static void
-lex_back(struct conf_lexer *lx)
+void
+conf_lex_back(struct conf_lexer *lx)
 {
 	CHECK(lx->at >= lx->width);
 	lx->at -= lx->width;
@@ -140,28 +78,31 @@ lex_back(struct conf_lexer *lx)
 		lx->line--;
 }
 
-static uint32_t
-lex_peek(struct conf_lexer *lx)
+uint32_t
+conf_lex_peek(struct conf_lexer *lx)
 {
-	uint32_t character = lex_next(lx);
+	uint32_t character = conf_lex_read(lx);
 
-	lex_back(lx);
+	conf_lex_back(lx);
 	return character;
 }
 
-static void
-lex_ignore(struct conf_lexer *lx)
+void
+conf_lex_ignore(struct conf_lexer *lx)
 {
+	CHECK(lx->start <= lx->at && lx->at <= lx->size);
 	lx->start = lx->at;
 	lx->item_line_start = lx->line_start;
 }
 
-static void
-lex_part_append(struct conf_lexer *lx, const char *text, size_t length)
+void
+conf_lex_append(struct conf_lexer *lx, const char *text, size_t length)
 {
 	char *bigger;
 	size_t size;
 
+	CHECK(lx->part_length <= lx->part_size);
+	CHECK(text != NULL || length == 0);
 	if (length > lx->part_size - lx->part_length) {
 		size = (lx->part_length + length) * 2 + 64;
 		bigger = arena_alloc(lx->arena, size);
@@ -178,15 +119,15 @@ lex_part_append(struct conf_lexer *lx, const char *text, size_t length)
 }
 
 /* Makes an item of what was read since start, with the parts of an escaped string before it. */
-static void
-lex_emit(struct conf_lexer *lx, enum conf_item_type type)
+void
+conf_lex_emit(struct conf_lexer *lx, enum conf_item_type type)
 {
 	CHECK(!lx->ready && lx->start <= lx->at && lx->at <= lx->size);
 	lx->item.type = type;
 	lx->item.text = lx->input + lx->start;
 	lx->item.length = lx->at - lx->start;
 	if (lx->parts) {
-		lex_part_append(lx, lx->item.text, lx->item.length);
+		conf_lex_append(lx, lx->item.text, lx->item.length);
 		lx->item.text = lx->part != NULL ? lx->part : "";
 		lx->item.length = lx->part_length;
 		lx->parts = false;
@@ -200,13 +141,12 @@ lex_emit(struct conf_lexer *lx, enum conf_item_type type)
 	lx->item_line_start = lx->line_start;
 }
 
-static enum lex_state lex_error(struct conf_lexer *, const char *, ...) __attribute__((format(printf, 2, 3)));
-
-static enum lex_state
-lex_error(struct conf_lexer *lx, const char *format, ...)
+enum lex_state
+conf_lex_error(struct conf_lexer *lx, const char *format, ...)
 {
 	va_list arguments;
 
+	CHECK(!lx->ready && format != NULL);
 	va_start(arguments, format);
 	vsnprintf(lx->error, sizeof(lx->error), format, arguments);
 	va_end(arguments);
@@ -220,8 +160,8 @@ lex_error(struct conf_lexer *lx, const char *format, ...)
 }
 
 /* A character as error texts show it. */
-static const char *
-lex_show(uint32_t c, char shown[8])
+const char *
+conf_lex_show(uint32_t c, char shown[8])
 {
 	size_t n;
 
@@ -243,766 +183,95 @@ lex_push(struct conf_lexer *lx, enum lex_state state)
 	return true;
 }
 
-static enum lex_state
-lex_pop(struct conf_lexer *lx)
+enum lex_state
+conf_lex_pop(struct conf_lexer *lx)
 {
+	CHECK(lx->depth <= CONF_LEX_STACK);
 	if (lx->depth == 0)
-		return lex_error(lx, "Unexpected end of a value.");
+		return conf_lex_error(lx, "Unexpected end of a value.");
 	return (enum lex_state)lx->stack[--lx->depth];
 }
 
 /* Goes to state and comes back to "after" when it is done. */
-static enum lex_state
-lex_call(struct conf_lexer *lx, enum lex_state state, enum lex_state after)
+enum lex_state
+conf_lex_call(struct conf_lexer *lx, enum lex_state state, enum lex_state after)
 {
+	CHECK(state < LEX_STOP && after < LEX_STOP);
 	if (!lex_push(lx, after))
-		return lex_error(lx, "Values are nested too deeply.");
+		return conf_lex_error(lx, "Values are nested too deeply.");
 	return state;
 }
 
-static enum lex_state
-lex_skip(struct conf_lexer *lx, enum lex_state state)
+enum lex_state
+conf_lex_skip(struct conf_lexer *lx, enum lex_state state)
 {
-	lex_ignore(lx);
+	CHECK(state < LEX_STOP);
+	conf_lex_ignore(lx);
 	return state;
 }
 
-static enum lex_state
-lex_end(struct conf_lexer *lx)
+enum lex_state
+conf_lex_end(struct conf_lexer *lx)
 {
+	CHECK(lx->start <= lx->at);
 	if (lx->at > lx->start)
-		return lex_error(lx, "Unexpected EOF.");
-	lex_emit(lx, CONF_ITEM_EOF);
+		return conf_lex_error(lx, "Unexpected EOF.");
+	conf_lex_emit(lx, CONF_ITEM_EOF);
 	return LEX_STOP;
 }
 
 /* True when c opens a comment: '#', or '/' followed by another one, which is read too. A lone '/' stays read. */
-static bool
-lex_opens_comment(struct conf_lexer *lx, uint32_t c)
+bool
+conf_lex_opens_comment(struct conf_lexer *lx, uint32_t c)
 {
+	CHECK(c != '/' || lx->at > 0);
 	if (c == '#')
 		return true;
 	if (c != '/')
 		return false;
-	if (lex_next(lx) == '/')
+	if (conf_lex_read(lx) == '/')
 		return true;
-	lex_back(lx);
+	conf_lex_back(lx);
 	return false;
 }
 
-static enum lex_state
-lex_comment(struct conf_lexer *lx)
+enum lex_state
+conf_lex_state_comment(struct conf_lexer *lx)
 {
 	uint32_t c;
 
-	lex_ignore(lx);
-	for (c = lex_peek(lx); !lex_is_newline(c) && c != END_OF_INPUT; c = lex_peek(lx))
-		lex_next(lx);
-	lex_emit(lx, CONF_ITEM_COMMENT);
-	return lex_pop(lx);
+	CHECK(lx->depth > 0);
+	conf_lex_ignore(lx);
+	for (c = conf_lex_peek(lx); !conf_lex_newline(c) && c != END_OF_INPUT; c = conf_lex_peek(lx))
+		conf_lex_read(lx);
+	conf_lex_emit(lx, CONF_ITEM_COMMENT);
+	return conf_lex_pop(lx);
 }
 
-static enum lex_state
-lex_top(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_TOP);
-	if (c == '{') {
-		lex_ignore(lx);
-		return lex_call(lx, LEX_BLOCK_START, LEX_TOP);
-	}
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_TOP);
-	if (c == '/' || c == END_OF_INPUT)
-		return lex_end(lx);
-	lex_back(lx);
-	return lex_call(lx, LEX_KEY_START, LEX_TOP_VALUE_END);
-}
-
-static enum lex_state
-lex_top_value_end(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_TOP);
-	if (c == '/' || lex_is_blank(c))
-		return LEX_TOP_VALUE_END;
-	if (lex_is_newline(c) || c == END_OF_INPUT || c == ';' || c == ',' || c == '}')
-		return lex_skip(lx, LEX_TOP);
-	return lex_error(
-	    lx, "Expected a top-level value to end with a new line, comment or EOF, but got '%s' instead.", lex_show(c, shown));
-}
-
-static enum lex_state
-lex_block_start(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_BLOCK_START);
-	if (c == '{') {
-		lex_ignore(lx);
-		return lex_call(lx, LEX_BLOCK_START, LEX_BLOCK_END);
-	}
-	if (c == '}') {
-		lex_ignore(lx);
-		return lex_pop(lx);
-	}
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_BLOCK_START);
-	if (c == '/' || c == END_OF_INPUT)
-		return lex_end(lx);
-	lex_back(lx);
-	return lex_call(lx, LEX_KEY_START, LEX_BLOCK_VALUE_END);
-}
-
-static enum lex_state
-lex_block_value_end(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_BLOCK_VALUE_END);
-	if (c == '/' || lex_is_blank(c))
-		return LEX_BLOCK_VALUE_END;
-	if (lex_is_newline(c) || c == ';' || c == ',')
-		return lex_skip(lx, LEX_BLOCK_START);
-	if (c == '}') {
-		lex_back(lx);
-		return LEX_BLOCK_END;
-	}
-	return lex_error(
-	    lx, "Expected a block-level value to end with a new line, comment or EOF, but got '%s' instead.", lex_show(c, shown));
-}
-
-static enum lex_state
-lex_block_end(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_BLOCK_START);
-	if (c == '/' || lex_is_newline(c) || lex_is_blank(c))
-		return LEX_BLOCK_END;
-	if (c == ';' || c == ',')
-		return lex_skip(lx, LEX_BLOCK_START);
-	if (c == '}') {
-		lex_ignore(lx);
-		return lex_pop(lx);
-	}
-	return lex_error(lx, "Expected a block-level to end with a '}', but got '%s' instead.", lex_show(c, shown));
-}
-
-/* A key between quotes, whose opening quote was just read: no escapes in it. */
-static enum lex_state
-lex_quoted_key(struct conf_lexer *lx, uint32_t quote, bool in_map)
-{
-	uint32_t c;
-
-	lex_ignore(lx);
-	for (c = lex_peek(lx); c != quote; c = lex_peek(lx)) {
-		if (c == END_OF_INPUT) {
-			if (!in_map)
-				return lex_end(lx);
-			return lex_error(lx, "Unexpected EOF processing %squoted map key.", quote == '"' ? "double " : "");
-		}
-		lex_next(lx);
-	}
-	lex_emit(lx, CONF_ITEM_KEY);
-	lex_next(lx);
-	return lex_skip(lx, in_map ? LEX_MAP_KEY_END : LEX_KEY_END);
-}
-
-static enum lex_state
-lex_key_start(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_peek(lx);
-
-	if (lex_is_separator(c))
-		return lex_error(lx, "Unexpected key separator '%s'", lex_show(c, shown));
-	if (conf_lex_space(c)) {
-		lex_next(lx);
-		return lex_skip(lx, LEX_KEY_START);
-	}
-	if (c == '"' || c == '\'') {
-		lex_next(lx);
-		return lex_quoted_key(lx, c, false);
-	}
-	lex_ignore(lx);
-	lex_next(lx);
-	return LEX_KEY;
-}
-
-/* A bare word followed by a blank: the keyword include, or a key. after is pushed before the file name is read. */
-static enum lex_state
-lex_keyword_or_key(struct conf_lexer *lx, bool in_map)
-{
-	if (lx->at - lx->start == 7 && strncasecmp(lx->input + lx->start, "include", 7) == 0) {
-		lex_ignore(lx);
-		if (in_map)
-			return lex_call(lx, LEX_INCLUDE, LEX_MAP_VALUE_END);
-		return LEX_INCLUDE;
-	}
-	lex_emit(lx, CONF_ITEM_KEY);
-	return in_map ? LEX_MAP_KEY_END : LEX_KEY_END;
-}
-
-static enum lex_state
-lex_key(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	for (c = lex_peek(lx); !lex_is_separator(c) && c != END_OF_INPUT; c = lex_peek(lx)) {
-		if (conf_lex_space(c))
-			return lex_keyword_or_key(lx, false);
-		lex_next(lx);
-	}
-	lex_emit(lx, CONF_ITEM_KEY);
-	return LEX_KEY_END;
-}
-
-static enum lex_state
-lex_key_end(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_KEY_END);
-	if (lex_is_separator(c))
-		return lex_skip(lx, LEX_VALUE);
-	if (c == END_OF_INPUT) {
-		lex_emit(lx, CONF_ITEM_EOF);
-		return LEX_STOP;
-	}
-	lex_back(lx);
-	return LEX_VALUE;
-}
-
-/* The file name of an include between quotes, whose opening quote was just read. */
-static enum lex_state
-lex_include_quoted(struct conf_lexer *lx, uint32_t quote)
-{
-	uint32_t c;
-
-	lex_ignore(lx);
-	for (c = lex_next(lx); c != quote; c = lex_next(lx)) {
-		if (c == END_OF_INPUT)
-			return lex_error(lx, "Unexpected EOF in %squoted include", quote == '"' ? "double " : "");
-	}
-	lex_back(lx);
-	lex_emit(lx, CONF_ITEM_INCLUDE);
-	lex_next(lx);
-	lex_ignore(lx);
-	return lex_pop(lx);
-}
-
-static enum lex_state
-lex_include(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	while (lex_is_blank(c = lex_next(lx)))
-		lex_ignore(lx);
-	if (c == '\'' || c == '"')
-		return lex_include_quoted(lx, c);
-	if (c == '[')
-		return lex_error(lx, "Expected include value but found start of an array");
-	if (c == '{')
-		return lex_error(lx, "Expected include value but found start of a map");
-	if (c == '(')
-		return lex_error(lx, "Expected include value but found start of a block");
-	if (conf_lex_digit(c) || c == '-')
-		return lex_error(lx, "Expected include value but found start of a number");
-	if (c == '\\')
-		return lex_error(lx, "Expected include value but found escape sequence");
-	if (lex_is_newline(c))
-		return lex_error(lx, "Expected include value but found new line");
-	lex_back(lx);
-	for (c = lex_next(lx); c != '\''; c = lex_next(lx)) {
-		if (lex_is_newline(c) || c == END_OF_INPUT || c == ';' || c == '}' || lex_is_blank(c)) {
-			lex_back(lx);
-			lex_emit(lx, CONF_ITEM_INCLUDE);
-			return lex_pop(lx);
-		}
-	}
-	lex_back(lx);
-	lex_emit(lx, CONF_ITEM_INCLUDE);
-	lex_next(lx);
-	lex_ignore(lx);
-	return lex_pop(lx);
-}
-
-static enum lex_state
-lex_value(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	while (lex_is_blank(c = lex_next(lx)))
-		lex_ignore(lx);
-	switch (c) {
-	case '[':
-		lex_ignore(lx);
-		lex_emit(lx, CONF_ITEM_ARRAY_START);
-		return LEX_ARRAY_VALUE;
-	case '{':
-		lex_ignore(lx);
-		lex_emit(lx, CONF_ITEM_MAP_START);
-		return LEX_MAP_KEY_START;
-	case '\'': lex_ignore(lx); return LEX_SINGLE_QUOTED;
-	case '"':
-		lex_ignore(lx);
-		lx->string_state = LEX_DOUBLE_QUOTED;
-		return LEX_DOUBLE_QUOTED;
-	case '(': lex_ignore(lx); return LEX_TEXT_BLOCK;
-	case '.': return lex_error(lx, "Floats must start with a digit");
-	default: break;
-	}
-	if (c == '-' || conf_lex_digit(c)) {
-		lex_back(lx);
-		return LEX_NUMBER;
-	}
-	if (lex_is_newline(c))
-		return lex_error(lx, "Expected value but found new line");
-	lex_back(lx);
-	lx->string_state = LEX_STRING;
-	return LEX_STRING;
-}
-
-static enum lex_state
-lex_array_value(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_ARRAY_VALUE);
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_ARRAY_VALUE);
-	if (c == '/' || c == ',')
-		return lex_error(lx, "Unexpected array value terminator ','.");
-	if (c == ']') {
-		lex_ignore(lx);
-		lex_emit(lx, CONF_ITEM_ARRAY_END);
-		return lex_pop(lx);
-	}
-	lex_back(lx);
-	return lex_call(lx, LEX_VALUE, LEX_ARRAY_VALUE_END);
-}
-
-static enum lex_state
-lex_array_value_end(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (lex_is_blank(c))
-		return lex_skip(lx, LEX_ARRAY_VALUE_END);
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_ARRAY_VALUE_END);
-	if (c == '/' || c == ',' || lex_is_newline(c))
-		return lex_skip(lx, LEX_ARRAY_VALUE);
-	if (c == ']') {
-		lex_ignore(lx);
-		lex_emit(lx, CONF_ITEM_ARRAY_END);
-		return lex_pop(lx);
-	}
-	return lex_error(
-	    lx, "Expected an array value terminator \",\" or an array terminator \"]\", but got '%s' instead.", lex_show(c, shown));
-}
-
-static enum lex_state
-lex_map_end(struct conf_lexer *lx)
-{
-	lex_ignore(lx);
-	lex_emit(lx, CONF_ITEM_MAP_END);
-	return lex_pop(lx);
-}
-
-static enum lex_state
-lex_map_key_start(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_peek(lx);
-
-	if (lex_is_separator(c))
-		return lex_error(lx, "Unexpected key separator '%s'.", lex_show(c, shown));
-	if (c == ']')
-		return lex_error(lx, "Unexpected array end '%s' processing map.", lex_show(c, shown));
-	if (c == END_OF_INPUT)
-		return lex_error(lx, "Unexpected EOF processing map.");
-	if (conf_lex_space(c)) {
-		lex_next(lx);
-		return lex_skip(lx, LEX_MAP_KEY_START);
-	}
-	if (c == '}') {
-		lex_next(lx);
-		return lex_map_end(lx);
-	}
-	if (c == '"' || c == '\'') {
-		lex_next(lx);
-		return lex_quoted_key(lx, c, true);
-	}
-	if (c == '#' || c == '/') {
-		lex_next(lx);
-		if (lex_opens_comment(lx, c))
-			return lex_call(lx, LEX_COMMENT, LEX_MAP_KEY_START);
-	}
-	lex_ignore(lx);
-	lex_next(lx);
-	return LEX_MAP_KEY;
-}
-
-static enum lex_state
-lex_map_key(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	for (c = lex_peek(lx); !lex_is_separator(c); c = lex_peek(lx)) {
-		if (c == END_OF_INPUT)
-			return lex_error(lx, "Unexpected EOF processing map key.");
-		if (conf_lex_space(c))
-			return lex_keyword_or_key(lx, true);
-		lex_next(lx);
-	}
-	lex_emit(lx, CONF_ITEM_KEY);
-	return LEX_MAP_KEY_END;
-}
-
-static enum lex_state
-lex_map_key_end(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_MAP_KEY_END);
-	if (lex_is_separator(c))
-		return lex_skip(lx, LEX_MAP_VALUE);
-	lex_back(lx);
-	return LEX_MAP_VALUE;
-}
-
-static enum lex_state
-lex_map_value(struct conf_lexer *lx)
-{
-	uint32_t c = lex_next(lx);
-
-	if (conf_lex_space(c))
-		return lex_skip(lx, LEX_MAP_VALUE);
-	if (c == ',')
-		return lex_error(lx, "Unexpected map value terminator \",\".");
-	if (c == '}')
-		return lex_map_end(lx);
-	lex_back(lx);
-	return lex_call(lx, LEX_VALUE, LEX_MAP_VALUE_END);
-}
-
-static enum lex_state
-lex_map_value_end(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (lex_is_blank(c))
-		return lex_skip(lx, LEX_MAP_VALUE_END);
-	if (lex_opens_comment(lx, c))
-		return lex_call(lx, LEX_COMMENT, LEX_MAP_VALUE_END);
-	if (c == '/' || c == ';' || c == ',' || lex_is_newline(c))
-		return lex_skip(lx, LEX_MAP_KEY_START);
-	if (c == '}')
-		return lex_map_end(lx);
-	return lex_error(
-	    lx, "Expected a map value terminator \",\" or a map terminator \"}\", but got '%s' instead.", lex_show(c, shown));
-}
-
-static bool
-lex_hex(uint8_t c, unsigned *value)
-{
-	if (c >= '0' && c <= '9')
-		*value = (unsigned)(c - '0');
-	else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		*value = (unsigned)((c | 0x20) - 'a' + 10);
-	else
-		return false;
-	return true;
-}
-
-/* What follows "\x": two hexadecimal digits. */
-static enum lex_state
-lex_escape_hex(struct conf_lexer *lx)
-{
-	unsigned high, low;
-	char byte;
-
-	if (lex_is_newline(lex_next(lx)) || lex_is_newline(lex_next(lx)))
-		return lex_error(lx, "Expected two hexadecimal digits after '\\x', but hit end of line");
-	CHECK(lx->at >= 2);
-	if (!lex_hex((uint8_t)lx->input[lx->at - 2], &high) || !lex_hex((uint8_t)lx->input[lx->at - 1], &low))
-		return lex_error(lx, "Expected two hexadecimal digits after '\\x', but got '%.2s'", lx->input + lx->at - 2);
-	byte = (char)(high << 4 | low);
-	lex_part_append(lx, &byte, 1);
-	lx->start = lx->at;
-	return (enum lex_state)lx->string_state;
-}
-
-/* What follows a backslash in a string. The text before it was not taken yet. */
-static enum lex_state
-lex_escape(struct conf_lexer *lx)
-{
-	static const char from[] = "tnr\"\\", to[] = "\t\n\r\"\\";
-	const char *found;
-	char shown[8];
-	uint32_t c;
-
-	CHECK(lx->at > lx->start);
-	lex_part_append(lx, lx->input + lx->start, lx->at - 1 - lx->start);
-	lx->parts = true;
-	lx->start = lx->at;
-	c = lex_next(lx);
-	if (c == 'x')
-		return lex_escape_hex(lx);
-	found = c > 0 && c < 0x80 ? strchr(from, (int)c) : NULL;
-	if (found == NULL)
-		return lex_error(lx,
-		    "Invalid escape character '%s'. Only the following escape characters are allowed: "
-		    "\\xXX, \\t, \\n, \\r, \\\", \\\\.",
-		    lex_show(c, shown));
-	lex_part_append(lx, &to[found - from], 1);
-	lx->start = lx->at;
-	return (enum lex_state)lx->string_state;
-}
-
-/* A string whose opening quote was read; only in double quotes there are escapes. */
-static enum lex_state
-lex_quoted_string(struct conf_lexer *lx, uint32_t quote)
-{
-	uint32_t c;
-
-	for (c = lex_next(lx); c != quote; c = lex_next(lx)) {
-		if (c == END_OF_INPUT)
-			return lex_end(lx);
-		if (c == '\\' && quote == '"')
-			return lex_escape(lx);
-	}
-	lex_back(lx);
-	lex_emit(lx, CONF_ITEM_STRING);
-	lex_next(lx);
-	lex_ignore(lx);
-	return lex_pop(lx);
-}
-
-static enum lex_state
-lex_single_quoted(struct conf_lexer *lx)
-{
-	return lex_quoted_string(lx, '\'');
-}
-
-static enum lex_state
-lex_double_quoted(struct conf_lexer *lx)
-{
-	return lex_quoted_string(lx, '"');
-}
-
-static bool
-lex_is_boolean(const struct conf_lexer *lx)
-{
-	static const char *const words[] = { "true", "false", "on", "off", "yes", "no" };
-	size_t i, length = lx->at - lx->start;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strlen(words[i]) == length && strncasecmp(lx->input + lx->start, words[i], length) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* A bare word: text, a boolean or a variable. */
-static enum lex_state
-lex_string(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	for (c = lex_next(lx); !lex_ends_value(c) && c != ']'; c = lex_next(lx)) {
-		if (c == '\\')
-			return lex_escape(lx);
-		if (c == '\'') {
-			lex_back(lx);
-			lex_emit(lx, CONF_ITEM_STRING);
-			lex_next(lx);
-			lex_ignore(lx);
-			return lex_pop(lx);
-		}
-	}
-	lex_back(lx);
-	if (!lx->parts && lex_is_boolean(lx)) {
-		lex_emit(lx, CONF_ITEM_BOOL);
-	} else if (!lx->parts && lx->start < lx->at && lx->input[lx->start] == '$') {
-		lx->start++;
-		lex_emit(lx, CONF_ITEM_VARIABLE);
-	} else {
-		lex_emit(lx, CONF_ITEM_STRING);
-	}
-	return lex_pop(lx);
-}
-
-/* Text between "(" and a ")" that stands alone on its line. At the end of the input the ")" stays in the text, as in nats-server.
- */
-static enum lex_state
-lex_text_block(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	for (c = lex_next(lx); c != END_OF_INPUT; c = lex_next(lx)) {
-		if (c != ')')
-			continue;
-		lex_back(lx);
-		lex_back(lx);
-		c = lex_next(lx);
-		lex_next(lx);
-		if (c != '\n')
-			continue;
-		c = lex_next(lx);
-		if (c != '\n' && c != END_OF_INPUT) {
-			lex_back(lx);
-			continue;
-		}
-		lex_back(lx);
-		lex_back(lx);
-		lex_emit(lx, CONF_ITEM_STRING);
-		lex_next(lx);
-		lex_ignore(lx);
-		return lex_pop(lx);
-	}
-	return lex_error(lx, "Unexpected EOF processing block.");
-}
-
-/* The rest of a time, after its year and '-': 01-02T15:04:05Z. */
-static enum lex_state
-lex_time(struct conf_lexer *lx)
-{
-	char shown[8];
-	const char *format;
-	uint32_t c;
-
-	for (format = "00-00T00:00:00Z"; *format != '\0'; format++) {
-		c = lex_next(lx);
-		if (*format == '0' && !conf_lex_digit(c))
-			return lex_error(lx, "Expected digit in ISO8601 datetime, but found '%s' instead.", lex_show(c, shown));
-		if (*format != '0' && c != (uint32_t)*format)
-			return lex_error(
-			    lx, "Expected '%c' in ISO8601 datetime, but found '%s' instead.", *format, lex_show(c, shown));
-	}
-	lex_emit(lx, CONF_ITEM_TIME);
-	return lex_pop(lx);
-}
-
-/* After the point of a number: a fraction, or an address such as 127.0.0.1:4222. */
-static enum lex_state
-lex_float(struct conf_lexer *lx)
-{
-	char shown[8];
-	uint32_t c = lex_next(lx);
-
-	if (!conf_lex_digit(c))
-		return lex_error(lx, "Floats must have a digit after the '.', but got '%s' instead.", lex_show(c, shown));
-	while (conf_lex_digit(c))
-		c = lex_next(lx);
-	if (c == '.') {
-		do
-			c = lex_next(lx);
-		while (conf_lex_digit(c) || c == '.' || c == ':' || c == '-');
-		lex_back(lx);
-		lex_emit(lx, CONF_ITEM_STRING);
-		return lex_pop(lx);
-	}
-	lex_back(lx);
-	lex_emit(lx, CONF_ITEM_FLOAT);
-	return lex_pop(lx);
-}
-
-/* After a size suffix such as the k of 1kb. */
-static enum lex_state
-lex_suffix(struct conf_lexer *lx)
-{
-	uint32_t c;
-
-	do
-		c = lex_next(lx);
-	while (c == 'b' || c == 'B' || c == 'i' || c == 'I');
-	lex_back(lx);
-	if (lex_ends_value(c)) {
-		lex_emit(lx, CONF_ITEM_INTEGER);
-		return lex_pop(lx);
-	}
-	lx->string_state = LEX_STRING;
-	return LEX_STRING;
-}
-
-/* A value that starts with a digit or '-': a number, a time, an address, or text after all. */
-static enum lex_state
-lex_number(struct conf_lexer *lx)
-{
-	char shown[8];
-	bool negative;
-	uint32_t c = lex_next(lx);
-
-	negative = c == '-';
-	if (negative)
-		c = lex_next(lx);
-	if (!conf_lex_digit(c)) {
-		if (c == '.')
-			return lex_error(lx, "Floats must start with a digit, not '.'.");
-		return lex_error(lx, "Expected a digit but got '%s'.", lex_show(c, shown));
-	}
-	while (conf_lex_digit(c))
-		c = lex_next(lx);
-	if (c == '.')
-		return lex_float(lx);
-	if (lex_is_suffix(c))
-		return lex_suffix(lx);
-	if (!negative && c == '-') {
-		if (lx->at - lx->start != 5)
-			return lex_error(lx, "All ISO8601 dates must be in full Zulu form.");
-		return lex_time(lx);
-	}
-	if (!negative && !lex_ends_value(c)) {
-		lx->string_state = LEX_STRING;
-		return LEX_STRING;
-	}
-	lex_back(lx);
-	lex_emit(lx, CONF_ITEM_INTEGER);
-	return lex_pop(lx);
-}
-
-static lex_function *const lex_functions[LEX_STATES] = {
-	[LEX_TOP] = lex_top,
-	[LEX_TOP_VALUE_END] = lex_top_value_end,
-	[LEX_BLOCK_START] = lex_block_start,
-	[LEX_BLOCK_VALUE_END] = lex_block_value_end,
-	[LEX_BLOCK_END] = lex_block_end,
-	[LEX_KEY_START] = lex_key_start,
-	[LEX_KEY] = lex_key,
-	[LEX_KEY_END] = lex_key_end,
-	[LEX_INCLUDE] = lex_include,
-	[LEX_VALUE] = lex_value,
-	[LEX_ARRAY_VALUE] = lex_array_value,
-	[LEX_ARRAY_VALUE_END] = lex_array_value_end,
-	[LEX_MAP_KEY_START] = lex_map_key_start,
-	[LEX_MAP_KEY] = lex_map_key,
-	[LEX_MAP_KEY_END] = lex_map_key_end,
-	[LEX_MAP_VALUE] = lex_map_value,
-	[LEX_MAP_VALUE_END] = lex_map_value_end,
-	[LEX_SINGLE_QUOTED] = lex_single_quoted,
-	[LEX_DOUBLE_QUOTED] = lex_double_quoted,
-	[LEX_STRING] = lex_string,
-	[LEX_TEXT_BLOCK] = lex_text_block,
-	[LEX_NUMBER] = lex_number,
-	[LEX_COMMENT] = lex_comment,
+static enum lex_state (*const lex_functions[LEX_STATES])(struct conf_lexer *) = {
+	[LEX_TOP] = conf_lex_state_top,
+	[LEX_TOP_VALUE_END] = conf_lex_state_top_value_end,
+	[LEX_BLOCK_START] = conf_lex_state_block_start,
+	[LEX_BLOCK_VALUE_END] = conf_lex_state_block_value_end,
+	[LEX_BLOCK_END] = conf_lex_state_block_end,
+	[LEX_KEY_START] = conf_lex_state_key_start,
+	[LEX_KEY] = conf_lex_state_key,
+	[LEX_KEY_END] = conf_lex_state_key_end,
+	[LEX_INCLUDE] = conf_lex_state_include,
+	[LEX_VALUE] = conf_lex_state_value,
+	[LEX_ARRAY_VALUE] = conf_lex_state_array_value,
+	[LEX_ARRAY_VALUE_END] = conf_lex_state_array_value_end,
+	[LEX_MAP_KEY_START] = conf_lex_state_map_key_start,
+	[LEX_MAP_KEY] = conf_lex_state_map_key,
+	[LEX_MAP_KEY_END] = conf_lex_state_map_key_end,
+	[LEX_MAP_VALUE] = conf_lex_state_map_value,
+	[LEX_MAP_VALUE_END] = conf_lex_state_map_value_end,
+	[LEX_SINGLE_QUOTED] = conf_lex_state_single_quoted,
+	[LEX_DOUBLE_QUOTED] = conf_lex_state_double_quoted,
+	[LEX_STRING] = conf_lex_state_string,
+	[LEX_TEXT_BLOCK] = conf_lex_state_text_block,
+	[LEX_NUMBER] = conf_lex_state_number,
+	[LEX_COMMENT] = conf_lex_state_comment,
 };
 
 void

@@ -82,6 +82,7 @@ parse_new(struct parser *p, const struct conf_item *item, enum conf_type type)
 {
 	struct conf_value *value = arena_alloc(p->arena, sizeof(*value));
 
+	CHECK(item != NULL && p->file != NULL);
 	if (value == NULL)
 		return NULL;
 	value->type = type;
@@ -99,6 +100,7 @@ parse_slot(const struct conf_value *map, const char *key, size_t length)
 	size_t slot = map_hash(key, length) & (map->index_size - 1);
 	const struct conf_entry *entry;
 
+	CHECK((map->index_size & (map->index_size - 1)) == 0);
 	CHECK(map->index_size > map->length);
 	for (; map->index[slot] != 0; slot = (slot + 1) & (map->index_size - 1)) {
 		entry = &map->entries[map->index[slot] - 1];
@@ -131,6 +133,7 @@ conf_member(const struct conf_value *map, const char *key)
 {
 	const struct conf_entry *entry = parse_find(map, key, strlen(key));
 
+	CHECK(map != NULL && key != NULL);
 	return entry != NULL ? entry->value : NULL;
 }
 
@@ -140,6 +143,7 @@ parse_reindex(struct arena *arena, struct conf_value *map)
 {
 	size_t i, size = 16;
 
+	CHECK(map->length <= map->capacity);
 	while (size < map->capacity * 2)
 		size *= 2;
 	map->index = arena_array(arena, size, sizeof(map->index[0]));
@@ -157,6 +161,8 @@ parse_append(struct arena *arena, struct conf_value *container)
 	struct conf_entry *bigger;
 	size_t capacity;
 
+	CHECK(container->type == CONF_MAP || container->type == CONF_ARRAY);
+	CHECK(container->length <= container->capacity);
 	if (container->length == container->capacity) {
 		capacity = container->capacity == 0 ? 4 : container->capacity * 2;
 		bigger = arena_array(arena, capacity, sizeof(*bigger));
@@ -178,6 +184,7 @@ parse_put(struct parser *p, struct conf_value *map, const char *key, size_t leng
 {
 	struct conf_entry *entry = parse_find(map, key, length);
 
+	CHECK(map->type == CONF_MAP && value != NULL);
 	if (entry == NULL) {
 		entry = parse_append(p->arena, map);
 		if (entry == NULL)
@@ -197,6 +204,7 @@ parse_push_key(struct parser *p, const struct conf_item *item)
 	struct parse_key *bigger;
 	size_t size;
 
+	CHECK(p->keys_length <= p->keys_size);
 	if (p->keys_length == p->keys_size) {
 		size = p->keys_size == 0 ? 16 : p->keys_size * 2;
 		bigger = arena_array(p->arena, size, sizeof(*bigger));
@@ -250,6 +258,7 @@ parse_set_string(struct parser *p, const struct conf_item *item, enum conf_type 
 {
 	struct conf_value *value = parse_new(p, item, type);
 
+	CHECK(type == CONF_STRING || type == CONF_TIME);
 	if (value != NULL) {
 		value->string = arena_strdup(p->arena, text, length);
 		value->length = length;
@@ -293,6 +302,7 @@ parse_integer(struct parser *p, const struct conf_item *item)
 	size_t digits = 0, i;
 	int length = (int)item->length;
 
+	CHECK(item->length > 0);
 	while (digits < item->length && ((item->text[digits] >= '0' && item->text[digits] <= '9') || item->text[digits] == '-'))
 		digits++;
 	for (i = 0; i < item->length; i++) {
@@ -318,6 +328,7 @@ parse_float(struct parser *p, const struct conf_item *item)
 	char *end;
 	double number;
 
+	CHECK(item->length > 0);
 	if (text == NULL)
 		return parse_fail(p, item, "configuration is too large");
 	errno = 0;
@@ -382,6 +393,7 @@ parse_open(struct parser *p, const struct conf_item *item, enum conf_type type)
 {
 	struct conf_value *value = parse_new(p, item, type);
 
+	CHECK(type == CONF_MAP || type == CONF_ARRAY);
 	if (value == NULL)
 		return parse_fail(p, item, "configuration is too large");
 	if (p->depth == sizeof(p->contexts) / sizeof(p->contexts[0]))
@@ -395,6 +407,7 @@ parse_close(struct parser *p, const struct conf_item *item)
 {
 	struct conf_value *value;
 
+	CHECK(p->depth > 0);
 	if (p->depth <= 1)
 		return parse_fail(p, item, "end of a block that was never opened");
 	value = p->contexts[--p->depth];
@@ -418,6 +431,7 @@ parse_environment(struct parser *p, const struct conf_item *item, const char *na
 	char *text;
 	size_t length;
 
+	CHECK(*found == NULL && name != NULL);
 	for (outer = p->references; outer != NULL; outer = outer->outer) {
 		if (strcmp(outer->name, name) == 0)
 			return parse_fail(p, item,
@@ -503,6 +517,7 @@ parse_clean_path(char *path)
 	bool rooted = path[0] == '/', up;
 	const char *from;
 
+	CHECK(path != NULL);
 	at = least = rooted ? 1 : 0;
 	for (from = path + strspn(path, "/"); *from != '\0'; from += length, from += strspn(from, "/")) {
 		length = strcspn(from, "/");
@@ -537,6 +552,7 @@ parse_directory(struct arena *arena, const char *file)
 	const char *slash = strrchr(file, '/');
 	char *directory = arena_strdup(arena, file, slash != NULL ? (size_t)(slash - file) + 1 : 0);
 
+	CHECK(file != NULL);
 	if (directory != NULL && directory[0] == '\0')
 		directory = arena_strdup(arena, ".", 1);
 	else if (directory != NULL)
@@ -554,6 +570,7 @@ parse_file(
 	const char *data;
 	size_t length;
 
+	CHECK(path != NULL && path[0] != '\0');
 	for (other = outer; other != NULL; other = other->outer) {
 		if (strcmp(other->file, path) == 0 && other->fixed == NULL) {
 			snprintf(error, size, "file %s includes itself", path);
@@ -587,6 +604,7 @@ parse_include(struct parser *p, const struct conf_item *item)
 	size_t i, length;
 	char *path;
 
+	CHECK(p->directory != NULL);
 	if (p->level == CONF_INCLUDE_MAX)
 		return parse_fail(p, item, "files include each other more than %d deep", CONF_INCLUDE_MAX);
 	length = strlen(p->directory) + 1 + item->length;
@@ -637,6 +655,7 @@ parse_text(struct parser *p, const char *text, size_t length)
 {
 	struct conf_item item, last = { .type = CONF_ITEM_COMMENT };
 
+	CHECK(text != NULL && p->depth == 0);
 	conf_lex_init(&p->lexer, p->arena, text, length);
 	item = (struct conf_item){ .line = 1 };
 	if (!parse_open(p, &item, CONF_MAP))

@@ -103,6 +103,7 @@ flags_parse_int(const char *text, int64_t *out)
 	unsigned base = 10, value;
 	uint64_t number = 0;
 
+	CHECK(text != NULL && out != NULL);
 	if (*text == '-' || *text == '+')
 		text++;
 	if (text[0] == '0' && text[1] != '\0') {
@@ -154,6 +155,7 @@ flags_is_bool(const struct flag_row *row)
 static void
 flags_fail(struct flags *flags, const char *text)
 {
+	CHECK(text != NULL);
 	flags->action = FLAGS_PRINT;
 	flags->exit_code = 0;
 	flags->standard_error = text;
@@ -167,6 +169,7 @@ flags_keep(struct flags *flags, const struct flag_row *row, const char *text)
 	struct flags_value *value = arena_alloc(flags->arena, sizeof(*value)), **place;
 	const char *error = NULL;
 
+	CHECK(row != NULL && text != NULL);
 	if (value == NULL || (value->text = arena_strdup(flags->arena, text, strlen(text))) == NULL) {
 		flags_fail(flags, "out of memory\n");
 		return false;
@@ -197,6 +200,7 @@ flags_find(const char *name, size_t length)
 {
 	size_t i;
 
+	CHECK(name != NULL);
 	for (i = 0; i < sizeof(flag_rows) / sizeof(flag_rows[0]); i++) {
 		if (strlen(flag_rows[i].name) == length && strncmp(flag_rows[i].name, name, length) == 0)
 			return &flag_rows[i];
@@ -212,6 +216,7 @@ flags_read(struct flags *flags, int argc, char *const argv[], int *at)
 	const char *argument, *name, *equals;
 	size_t length;
 
+	CHECK(*at >= 1);
 	for (; *at < argc; ++*at) {
 		argument = argv[*at];
 		if (argument[0] != '-' || argument[1] == '\0')
@@ -273,6 +278,7 @@ flags_set(const struct flags *flags, void *owner, struct options_build *build)
 static void
 flags_print(struct flags *flags, const char *text)
 {
+	CHECK(text != NULL);
 	flags->action = FLAGS_PRINT;
 	flags->exit_code = 0;
 	flags->standard_output = text;
@@ -303,6 +309,7 @@ flags_signal(struct flags *flags, const char *signal)
 {
 	const char *equals = strchr(signal, '='), *more = equals != NULL ? strchr(equals + 1, '=') : NULL;
 
+	CHECK(signal[0] != '\0');
 	if (more != NULL) {
 		flags_refuse(flags, flags_format(flags, "invalid signal parameters: [%s]", more + 1));
 		return;
@@ -333,6 +340,7 @@ flags_parse(int argc, char *const argv[])
 	struct flags_fields fields = { 0 };
 	int at = 1;
 
+	CHECK(argc >= 0 && argv != NULL);
 	if (flags == NULL) {
 		arena_free(arena);
 		return NULL;
@@ -387,6 +395,7 @@ flags_missing(struct options_build *build, const char *flag)
 {
 	struct options_missing *missing = options_alloc(build, sizeof(*missing)), **place;
 
+	CHECK(build->options != NULL);
 	missing->key = flag;
 	missing->at = (struct conf_position){ .file = "" };
 	for (place = &build->options->missing; *place != NULL; place = &(*place)->next)
@@ -404,6 +413,7 @@ flags_cluster(struct options_build *build, const struct flags_fields *fields)
 	char *host, *port, *text = fields->cluster;
 	int64_t number;
 
+	CHECK(fields->cluster != NULL);
 	if (length == 0) {
 		build->options->cluster.port = 0;
 		return NULL;

@@ -126,6 +126,7 @@ redact_bytes(char *text, size_t length)
 {
 	size_t mark = strlen(redacted) < length ? strlen(redacted) : length, rest = strlen(text + length);
 
+	CHECK(length <= strlen(text));
 	memcpy(text, redacted, mark);
 	memmove(text + mark, text + length, rest);
 	explicit_bzero(text + mark + rest, length - mark);

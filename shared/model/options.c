@@ -70,6 +70,7 @@ options_set_defaults(struct options *options)
 		&options->cluster_name, &options->store_dir };
 	size_t i;
 
+	CHECK(options != NULL && options->arena != NULL);
 	default_text(options, &options->client.host, OPTIONS_HOST);
 	default_text(options, &options->http.host, options->client.host != NULL ? options->client.host : OPTIONS_HOST);
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -100,6 +101,7 @@ load_system_account(struct options_build *build, const struct conf_value *tree)
 {
 	const struct conf_value *value = conf_member(tree, "system_account");
 
+	CHECK(tree->type == CONF_MAP);
 	if (value == NULL)
 		value = conf_member(tree, "system");
 	if (value == NULL)
@@ -115,6 +117,7 @@ load_tree(struct options_build *build, const struct conf_value *tree)
 {
 	size_t i;
 
+	CHECK(build->options->config_file != NULL);
 	if (tree->length == 0)
 		options_warning(build, NULL, "%s: config has no values or is empty", build->options->config_file);
 	load_system_account(build, tree);
@@ -165,6 +168,7 @@ report_error(struct options_report *report, const char *text)
 {
 	size_t length = strlen(text);
 
+	CHECK(report->text == NULL);
 	report->errors = 1;
 	report->warnings = 0;
 	report->arena = arena_create(length + 4096);
@@ -183,6 +187,7 @@ load_file(struct options *options, const char *file, const struct options_source
 	struct conf_value *tree;
 	char error[CONF_ERROR_MAX];
 
+	CHECK(source != NULL && file != NULL);
 	build.errors.last = &build.errors.first;
 	build.warnings.last = &build.warnings.first;
 	options->config_file = arena_strdup(options->arena, file, strlen(file));
@@ -214,6 +219,7 @@ options_load(const struct flags *flags, const struct options_source *source, str
 	struct options *options = options_create();
 	char error[CONF_ERROR_MAX];
 
+	CHECK(source != NULL && report != NULL);
 	*report = (struct options_report){ 0 };
 	if (options == NULL) {
 		report_error(report, "out of memory");
@@ -251,6 +257,7 @@ options_missing_feature(const struct options *options, struct conf_position *at,
 {
 	const struct options_missing *missing, *first = options->missing;
 
+	CHECK(at != NULL && key != NULL);
 	if (first == NULL)
 		return false;
 	for (missing = first->next; missing != NULL; missing = missing->next) {
@@ -272,6 +279,7 @@ options_check_file(const char *program, const char *file, const struct options_s
 	char *valid = NULL;
 	size_t size;
 
+	CHECK(program != NULL && file != NULL && verdict != NULL);
 	*verdict = (struct options_verdict){ .exit_code = 1 };
 	if (options != NULL && load_file(options, file, source, &report) && report.warnings == 0) {
 		verdict->exit_code = 0;

@@ -50,6 +50,7 @@ auth_word(struct options_build *build, const char **text)
 {
 	const char *start;
 
+	CHECK(text != NULL && *text != NULL);
 	while (auth_blank(**text))
 		(*text)++;
 	start = *text;
@@ -65,6 +66,7 @@ auth_split_subject(struct options_build *build, char *text, bool queues, struct 
 	const char *rest = text;
 	char *subject, *queue;
 
+	CHECK(text != NULL && out != NULL);
 	*out = (struct options_subject){ .subject = text };
 	if (!queues || subject_valid(text, strlen(text)))
 		return;
@@ -80,6 +82,7 @@ options_check_subjects(struct options_build *build, const struct options_subject
 	const struct options_subject *item;
 	size_t i;
 
+	CHECK(subjects != NULL && error != NULL);
 	for (i = 0; i < subjects->length; i++) {
 		item = &subjects->items[i];
 		if (!subject_valid(item->subject, strlen(item->subject)))
@@ -101,6 +104,7 @@ options_parse_subjects(struct options_build *build, const struct conf_value *val
 	size_t i, length = 1;
 	char *text;
 
+	CHECK(build != NULL && value != NULL);
 	*out = (struct options_subjects){ 0 };
 	if (value->type == CONF_ARRAY) {
 		length = value->length;
@@ -136,6 +140,7 @@ options_permission_allow(const struct option_setting *setting)
 	struct auth_rules *rules = setting->target;
 	struct options_subjects subjects;
 
+	CHECK(rules != NULL);
 	if (options_parse_subjects(setting->build, setting->value, rules->queues, &subjects))
 		rules->rules->allow = subjects;
 }
@@ -146,6 +151,7 @@ options_permission_deny(const struct option_setting *setting)
 	struct auth_rules *rules = setting->target;
 	struct options_subjects subjects;
 
+	CHECK(rules != NULL);
 	if (options_parse_subjects(setting->build, setting->value, rules->queues, &subjects))
 		rules->rules->deny = subjects;
 }
@@ -170,6 +176,7 @@ options_permission_publish(const struct option_setting *setting)
 {
 	struct options_permissions *permissions = setting->target;
 
+	CHECK(permissions != NULL);
 	auth_rules(setting, &permissions->publish, false);
 }
 
@@ -178,6 +185,7 @@ options_permission_subscribe(const struct option_setting *setting)
 {
 	struct options_permissions *permissions = setting->target;
 
+	CHECK(permissions != NULL);
 	auth_rules(setting, &permissions->subscribe, true);
 }
 
@@ -186,6 +194,7 @@ options_permission_responses(const struct option_setting *setting)
 {
 	struct options_permissions *permissions = setting->target;
 
+	CHECK(permissions != NULL);
 	permissions->responses_max = OPTIONS_RESPONSES_MAX;
 	permissions->responses_expires = OPTIONS_RESPONSES_EXPIRES;
 	if (setting->value->type == CONF_BOOL) {
@@ -204,6 +213,7 @@ options_responses_max(const struct option_setting *setting)
 	struct options_permissions *permissions = setting->target;
 	int64_t max;
 
+	CHECK(permissions != NULL);
 	if (options_want_int(setting->build, setting->value, &max) && max != 0)
 		permissions->responses_max = options_int(max);
 }
@@ -215,6 +225,7 @@ options_responses_expires(const struct option_setting *setting)
 	char error[160];
 	int64_t expires;
 
+	CHECK(permissions != NULL);
 	if (setting->value->type != CONF_STRING)
 		options_error(setting->build, setting->value, "error parsing expires, not a duration string");
 	else if (!options_parse_duration(setting->value, &expires, error))
@@ -228,6 +239,7 @@ options_parse_permissions(struct options_build *build, const struct conf_value *
 {
 	struct options_permissions *permissions;
 
+	CHECK(build != NULL && value != NULL);
 	if (value->type != CONF_MAP) {
 		options_error(build, value, "Expected permissions to be a map/struct, got %s", options_show(build, value));
 		return NULL;
@@ -247,6 +259,7 @@ options_user_permissions(const struct option_setting *setting)
 {
 	struct options_user *user = setting->target;
 
+	CHECK(user != NULL);
 	user->permissions = options_parse_permissions(setting->build, setting->value);
 }
 
@@ -259,6 +272,7 @@ options_user_connection_types(const struct option_setting *setting)
 	const char *unknown = NULL;
 	size_t i, j;
 
+	CHECK(user != NULL);
 	if (!options_want_strings(build, setting->value, "allowed connection types", &list))
 		return;
 	for (i = 0; i < list.length; i++) {
@@ -283,6 +297,7 @@ auth_parse_user(struct options_build *build, const struct conf_value *value)
 	struct options_user *user;
 	const struct conf_value *last;
 
+	CHECK(build != NULL && value != NULL);
 	if (value->type != CONF_MAP) {
 		options_error(build, value, "Expected user entry to be a map/struct, got %s", options_show(build, value));
 		return NULL;
@@ -319,6 +334,7 @@ options_parse_users(struct options_build *build, const struct conf_value *value,
 	struct options_user *user;
 	size_t i;
 
+	CHECK(build != NULL && value != NULL);
 	if (value->type != CONF_ARRAY) {
 		options_error(build, value, "Expected users field to be an array, got %s", options_show(build, value));
 		return false;
@@ -345,6 +361,7 @@ options_auth_permissions(const struct option_setting *setting)
 {
 	struct options_auth *auth = setting->target;
 
+	CHECK(auth != NULL);
 	auth->default_permissions = options_parse_permissions(setting->build, setting->value);
 }
 
@@ -355,6 +372,7 @@ auth_timeout(const struct option_setting *setting, const char *where)
 	struct options_auth *auth = setting->target;
 	struct options_build *build = setting->build;
 
+	CHECK(auth != NULL);
 	if (!options_want_seconds(build, setting->value, where, &auth->timeout))
 		return;
 	if (auth->timeout > AUTH_TIMEOUT_HIGH)
@@ -428,6 +446,7 @@ options_callout_issuer(const struct option_setting *setting)
 {
 	struct auth_callout *callout = setting->target;
 
+	CHECK(callout != NULL);
 	if (!options_want_string(setting->build, setting->value, &callout->issuer))
 		return;
 	if (!nkey_public_valid(callout->issuer, strlen(callout->issuer), NKEY_ACCOUNT))
@@ -453,6 +472,7 @@ options_callout_users(const struct option_setting *setting)
 	struct auth_callout *callout = setting->target;
 	struct options_list users;
 
+	CHECK(callout != NULL);
 	callout_names(setting, "auth_users", &users);
 	callout->users = users.length;
 }
@@ -471,6 +491,7 @@ options_auth_callout(const struct option_setting *setting)
 	struct auth_callout callout = { 0 };
 	const struct conf_value *value = setting->value, *last;
 
+	CHECK(auth != NULL);
 	if (value->type != CONF_MAP) {
 		options_error(
 		    build, value, "Expected authorization callout to be a map/struct, got %s", options_show(build, value));
@@ -495,6 +516,7 @@ auth_add_name(struct options_build *build, const char *name)
 	const char **old = names->slots;
 	size_t i, slot, old_size = names->size;
 
+	CHECK(name != NULL && names->length <= names->size);
 	if (names->length * 2 >= names->size) {
 		names->size = old_size == 0 ? 32 : old_size * 2;
 		names->slots = options_array(build, names->size, sizeof(names->slots[0]));
@@ -522,6 +544,7 @@ options_add_users(struct options_build *build, const struct conf_value *at, cons
 	const char *name;
 	size_t i;
 
+	CHECK(at != NULL && auth != NULL);
 	if (auth->users_length == 0)
 		return;
 	bigger = options_array(build, options->users_length + auth->users_length, sizeof(bigger[0]));

@@ -25,6 +25,7 @@ jwt_decode(struct options_build *build, const char *text, size_t length, size_t 
 	unsigned char *bytes = options_alloc(build, length + 1);
 	const char *end;
 
+	CHECK(text != NULL && size != NULL);
 	if (sodium_base642bin(bytes, length + 1, text, length, "\r\n", size, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
 		return NULL;
 	return end == text + length ? bytes : NULL;
@@ -76,6 +77,7 @@ jwt_claims_error(
 	const unsigned char *bytes = jwt_decode(build, text, length, &size);
 	const char *type;
 
+	CHECK(kind != NULL && version != NULL && issuer != NULL);
 	if (bytes == NULL)
 		return "illegal base64 data in claims";
 	if (!json_parse(build->options->arena, bytes, size, JSON_DEPTH_MAX, &claims, reason, sizeof(reason)))
@@ -111,6 +113,7 @@ options_jwt_error(struct options_build *build, const char *token, enum options_c
 	int64_t version = 0;
 	size_t size, signed_size;
 
+	CHECK(token != NULL);
 	if (strlen(token) > JWT_MAX)
 		return "token too large";
 	if (second == NULL || strchr(second + 1, '.') != NULL)
@@ -157,6 +160,7 @@ options_jwt_undecorate(struct options_build *build, const char *text)
 	const char *line, *token, *last, *end;
 	size_t length;
 
+	CHECK(text != NULL);
 	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		if (!jwt_is_fence(line, (size_t)(end - line), false))
 			continue;

@@ -58,6 +58,7 @@ options_leaf_nkey(const struct option_setting *setting)
 {
 	struct options_auth *auth = setting->target;
 
+	CHECK(auth != NULL);
 	if (!options_want_string(setting->build, setting->value, &auth->nkey))
 		return;
 	if (!nkey_public_valid(auth->nkey, strlen(auth->nkey), NKEY_USER))
@@ -73,6 +74,7 @@ options_leaf_users(const struct option_setting *setting)
 	struct options_user *user;
 	size_t i;
 
+	CHECK(auth != NULL);
 	if (value->type != CONF_ARRAY) {
 		options_error(build, value, "Expected users field to be an array, got %s", options_show(build, value));
 		return;
@@ -142,6 +144,7 @@ options_remote_urls(const struct option_setting *setting)
 	const struct conf_value *value = setting->value;
 	char *text;
 
+	CHECK(remote != NULL);
 	if (value->type == CONF_ARRAY) {
 		options_want_urls(build, value, "leafnode", &remote->urls);
 	} else if (value->type == CONF_STRING) {
@@ -162,6 +165,7 @@ remote_check_keys(const struct option_setting *setting)
 {
 	const struct options_remote *remote = setting->target;
 
+	CHECK(remote != NULL);
 	if (remote->credentials != NULL && remote->credentials[0] != '\0' && remote->nkey != NULL && remote->nkey[0] != '\0')
 		options_error(setting->build, setting->value, "Remote leafnode can not have both creds and nkey defined");
 }
@@ -173,6 +177,7 @@ options_remote_credentials(const struct option_setting *setting)
 	struct options_remote *remote = setting->target;
 	const char *home;
 
+	CHECK(remote != NULL);
 	if (!options_want_string(build, setting->value, &remote->credentials))
 		return;
 	if (remote->credentials[0] == '~') {
@@ -191,6 +196,7 @@ options_remote_nkey(const struct option_setting *setting)
 	enum nkey_type type;
 	char *text;
 
+	CHECK(remote != NULL);
 	if (!options_want_string(setting->build, setting->value, &text))
 		return;
 	if (!nkey_seed_decode(text, strlen(text), &type, seed) || type != NKEY_USER) {
@@ -208,6 +214,7 @@ options_remote_tls(const struct option_setting *setting)
 	struct options_remote *remote = setting->target;
 	struct options_tls tls;
 
+	CHECK(remote != NULL);
 	remote->tls = options_parse_tls(setting->build, setting->value, false, &tls);
 }
 
@@ -234,6 +241,7 @@ options_remote_proxy(const struct option_setting *setting)
 {
 	struct options_remote *remote = setting->target;
 
+	CHECK(remote != NULL);
 	if (setting->value->type != CONF_MAP) {
 		options_error(
 		    setting->build, setting->value, "Expected proxy to be a map, got %s", options_type_name(setting->value));
@@ -248,6 +256,7 @@ options_proxy_timeout(const struct option_setting *setting)
 {
 	struct options_remote *remote = setting->target;
 
+	CHECK(remote != NULL);
 	options_want_duration(setting->build, setting->value, "proxy timeout", &remote->proxy_timeout);
 }
 
@@ -261,6 +270,7 @@ options_proxy_tls(const struct option_setting *setting)
 	bool good = true;
 	size_t i, j;
 
+	CHECK(remote != NULL);
 	for (i = 0; value->type == CONF_MAP && i < value->length; i++) {
 		for (j = 0; j < sizeof(proxy_tls_keys) / sizeof(proxy_tls_keys[0]); j++) {
 			if (options_key_is(value->entries[i].key, proxy_tls_keys[j]))

@@ -145,6 +145,7 @@ options_resolver_hard_delete(const struct option_setting *setting)
 	struct options_resolver_block *resolver = setting->target;
 	bool hard;
 
+	CHECK(resolver != NULL);
 	resolver->hard_delete_set = true;
 	options_want_bool(setting->build, setting->value, &hard);
 }
@@ -154,6 +155,7 @@ options_resolver_ttl(const struct option_setting *setting)
 {
 	struct options_resolver_block *resolver = setting->target;
 
+	CHECK(resolver != NULL);
 	resolver_duration(setting, &resolver->ttl);
 }
 
@@ -162,6 +164,7 @@ options_resolver_interval(const struct option_setting *setting)
 {
 	struct options_resolver_block *resolver = setting->target;
 
+	CHECK(resolver != NULL);
 	resolver_duration(setting, &resolver->interval);
 }
 

@@ -149,11 +149,9 @@ struct options_tls {
 	bool insecure;
 	bool allow_insecure;
 	bool server_side; /* cluster and gateway: known urls may be checked */
-	bool store;
 	double timeout;
 	const char *insecure_ciphers; /* names, joined by ", " */
 	struct conf_value *certificates;
-	bool failed;
 };
 
 struct options_import_source {

@@ -36,6 +36,7 @@ system_read(int file, const char *path, struct arena *arena, const char **data, 
 	size_t at = 0, room;
 	ssize_t got = 0;
 
+	CHECK(file >= 0);
 	if (fstat(file, &status) == -1 || S_ISDIR(status.st_mode)) {
 		system_reason(error, size, "read", path, S_ISDIR(status.st_mode) ? EISDIR : errno);
 		return false;

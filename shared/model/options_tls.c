@@ -72,6 +72,7 @@ options_tls_ciphers(const struct option_setting *setting)
 	size_t i, j;
 	char *name;
 
+	CHECK(tls != NULL);
 	if (!tls_is_list(setting))
 		return;
 	for (i = 0; i < setting->value->length; i++) {
@@ -123,6 +124,7 @@ options_tls_timeout(const struct option_setting *setting)
 {
 	struct options_tls *tls = setting->target;
 
+	CHECK(tls != NULL);
 	options_want_seconds(setting->build, setting->value, "tls", &tls->timeout);
 }
 
@@ -138,6 +140,7 @@ options_tls_known_urls(const struct option_setting *setting)
 {
 	struct options_tls *tls = setting->target;
 
+	CHECK(tls != NULL);
 	if (setting->value->type != CONF_BOOL)
 		options_error(setting->build, setting->value,
 		    "error parsing tls config, expected 'verify_cert_and_check_known_urls' to be a boolean");
@@ -298,6 +301,7 @@ tls_read(struct options_build *build, const char *path, const char **error)
 	size_t length;
 	BIO *bio;
 
+	CHECK(path != NULL && *error == NULL);
 	if (!build->source->conf.read_file(
 		build->source->conf.arg, path, build->options->arena, &data, &length, text, sizeof(text))) {
 		*error = options_format(build, "%s", text);
@@ -318,6 +322,7 @@ tls_pair_error(struct options_build *build, const char *cert_file, const char *k
 	X509 *certificate = NULL;
 	EVP_PKEY *key = NULL;
 
+	CHECK(cert_file != NULL && key_file != NULL);
 	if (error == NULL)
 		key_bio = tls_read(build, key_file, &error);
 	if (error == NULL) {
@@ -348,6 +353,7 @@ tls_authorities_error(struct options_build *build, const char *path)
 	BIO *bio = tls_read(build, path, &error);
 	X509 *certificate = NULL;
 
+	CHECK(path != NULL);
 	if (error == NULL) {
 		certificate = PEM_read_bio_X509(bio, NULL, tls_no_password, NULL);
 		if (certificate == NULL)
@@ -368,6 +374,7 @@ options_tls_certs(const struct option_setting *setting)
 	const char *cert_file, *key_file;
 	size_t i, j;
 
+	CHECK(tls != NULL);
 	if (value->type != CONF_ARRAY) {
 		options_error(build, value, "error parsing certificates config: unsupported type %s", options_type_name(value));
 		return;
@@ -410,6 +417,7 @@ options_tls_files_error(struct options_build *build, const struct options_tls *t
 	size_t i;
 	bool cert = tls->cert_file != NULL && tls->cert_file[0] != '\0', key = tls->key_file != NULL && tls->key_file[0] != '\0';
 
+	CHECK(tls != NULL);
 	if (cert && !key)
 		return "missing 'key_file' in TLS configuration";
 	if (key && !cert)
@@ -437,6 +445,7 @@ options_parse_tls(struct options_build *build, const struct conf_value *value, b
 	size_t errors = build->errors.length;
 	const char *error;
 
+	CHECK(build != NULL && value != NULL);
 	*tls = (struct options_tls){ .server_side = server_side };
 	if (value->type != CONF_MAP) {
 		options_error(build, value, "expected a block, but got %s", options_type_name(value));

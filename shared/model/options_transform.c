@@ -91,6 +91,7 @@ transform_function(struct options_build *build, const char *token, enum transfor
 	const char *end;
 	size_t i;
 
+	CHECK(transform_is_mustache(token));
 	if (open == NULL || close == NULL || close < open || strcmp(close + 1 + transform_blanks(close + 1), "}}") != 0)
 		return false;
 	for (end = open; end > name && strchr(" \t\n\f\r", end[-1]) != NULL; end--)
@@ -112,6 +113,7 @@ transform_split(char *text, char *arguments[TRANSFORM_ARGUMENTS_MAX])
 	size_t count = 0;
 	char *comma;
 
+	CHECK(text != NULL);
 	for (;;) {
 		if (count == TRANSFORM_ARGUMENTS_MAX)
 			return 0;
@@ -131,6 +133,7 @@ transform_number(char *text, int64_t max, int64_t *out)
 {
 	size_t length;
 
+	CHECK(text != NULL);
 	while (*text == ' ')
 		text++;
 	length = strlen(text);
@@ -145,6 +148,7 @@ transform_arguments(struct transform_token *out, char *arguments[], size_t count
 	int64_t number;
 	size_t i;
 
+	CHECK(count >= 1 && count <= TRANSFORM_ARGUMENTS_MAX);
 	switch (out->type) {
 	case TRANSFORM_WILDCARD:
 		if (count == 1 && arguments[0][0] == '\0')
@@ -188,6 +192,7 @@ transform_token(struct options_build *build, const char *token, struct transform
 	char *arguments[TRANSFORM_ARGUMENTS_MAX], *text;
 	size_t count;
 
+	CHECK(token != NULL);
 	out->type = TRANSFORM_NONE;
 	out->indexes_length = 0;
 	if (token[0] == '$' && options_atoi(token + 1, &out->indexes[0])) {
@@ -213,6 +218,7 @@ transform_subject(const char *subject, size_t *wildcards, bool *full)
 	size_t length;
 	bool last = false;
 
+	CHECK(subject != NULL);
 	*wildcards = 0;
 	*full = false;
 	for (token = subject; !last; token += length + 1) {
@@ -265,6 +271,7 @@ options_transform_error(struct options_build *build, const char *src, const char
 	bool full, dest_full, last = false;
 	const char *at, *error, *token;
 
+	CHECK(src != NULL && dest != NULL);
 	if (dest[0] == '\0')
 		return NULL;
 	if (src[0] == '\0')
@@ -298,6 +305,7 @@ options_mapping_error(struct options_build *build, const char *src, const char *
 	size_t length;
 	bool full = false, last = false;
 
+	CHECK(src != NULL && dest != NULL);
 	if (dest[0] == '\0')
 		return NULL;
 	for (at = dest; !last; at += length + 1) {
@@ -327,6 +335,7 @@ options_transform_tokenize(struct options_build *build, const char *subject)
 	size_t length, number = 0;
 	bool last = false;
 
+	CHECK(subject != NULL);
 	for (at = subject; !last; at += length + 1) {
 		length = strcspn(at, ".");
 		last = at[length] == '\0';
@@ -347,6 +356,7 @@ options_transform_untokenize(struct options_build *build, const char *subject)
 	size_t length;
 	bool last = false, place;
 
+	CHECK(subject != NULL);
 	for (at = subject; !last; at += length + 1) {
 		length = strcspn(at, ".");
 		last = at[length] == '\0';

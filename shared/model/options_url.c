@@ -44,6 +44,7 @@ url_unescape(const char *text, size_t length, enum url_part part, char *out)
 	size_t i;
 	bool percent;
 
+	CHECK(text != NULL && out != NULL);
 	for (i = 0; i < length; i++) {
 		if (text[i] != '%') {
 			if ((part == URL_HOST || part == URL_ZONE) && !url_host_character(text[i]))
@@ -69,6 +70,7 @@ url_unescape(const char *text, size_t length, enum url_part part, char *out)
 static bool
 url_port_valid(const char *port)
 {
+	CHECK(port != NULL);
 	return *port == '\0' || (*port == ':' && port[1 + strspn(port + 1, "0123456789")] == '\0');
 }
 
@@ -80,6 +82,7 @@ url_literal_valid(struct options_build *build, const char *host, size_t length)
 	char *plain = options_copy(build, host, length), *zone = strstr(plain, "%25");
 	char *percent;
 
+	CHECK(host != NULL);
 	if (zone != NULL) {
 		if (!url_unescape(zone, strlen(zone), URL_ZONE, zone))
 			return false;
@@ -133,6 +136,7 @@ url_authority(struct options_build *build, const char *text, size_t length, stru
 {
 	char *authority = options_copy(build, text, length), *at = strrchr(authority, '@'), *colon;
 
+	CHECK(out->scheme != NULL);
 	out->host = at != NULL ? at + 1 : authority;
 	if (!url_host_valid(build, out->scheme, out->host))
 		return false;
@@ -162,6 +166,7 @@ url_scheme(const char *text, size_t *length)
 {
 	size_t i;
 
+	CHECK(text != NULL);
 	*length = 0;
 	for (i = 0; text[i] != '\0'; i++) {
 		if (text[i] == ':') {
@@ -183,6 +188,7 @@ url_rest(struct options_build *build, char *rest, struct options_url *out)
 	bool authority;
 	size_t length;
 
+	CHECK(out->scheme != NULL);
 	if (rest[0] != '/') {
 		if (out->scheme[0] != '\0')
 			return true;
@@ -206,6 +212,7 @@ options_url_parse(struct options_build *build, const char *text, struct options_
 	char *rest = options_copy(build, text, strlen(text)), *fragment = strchr(rest, '#');
 	size_t i, length;
 
+	CHECK(text != NULL && out != NULL);
 	*out = (struct options_url){ .scheme = options_copy(build, "", 0), .host = options_copy(build, "", 0) };
 	for (i = 0; rest[i] != '\0'; i++) {
 		if ((unsigned char)rest[i] < ' ' || rest[i] == 0x7f)
@@ -239,6 +246,7 @@ url_trim(struct options_build *build, const char *text)
 	size_t length = strlen(text), width;
 	uint32_t character;
 
+	CHECK(text != NULL);
 	while (length > 0 && (width = text_rune(text, length, &character)) > 0 && conf_lex_space(character)) {
 		text += width;
 		length -= width;
@@ -260,6 +268,7 @@ options_want_url(struct options_build *build, const struct conf_value *value, co
 	struct options_url url;
 	char *written;
 
+	CHECK(build != NULL && value != NULL);
 	if (!options_want_string(build, value, &written))
 		return false;
 	*text = url_trim(build, written);
@@ -303,6 +312,7 @@ options_split_host_port(struct options_build *build, const char *text, char **ho
 {
 	const char *last = strrchr(text, ':'), *close;
 
+	CHECK(text != NULL && host != NULL && port != NULL);
 	if (last == NULL)
 		return false;
 	if (text[0] == '[') {
@@ -322,5 +332,6 @@ options_split_host_port(struct options_build *build, const char *text, char **ho
 bool
 options_atoi(const char *text, int64_t *out)
 {
+	CHECK(text != NULL && out != NULL);
 	return text_parse_i64(text, strlen(text), out);
 }

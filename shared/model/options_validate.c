@@ -90,6 +90,7 @@ options_parse_advertise(const char *text, int default_port, char *host, size_t s
 	char number[16];
 	int64_t value = 0;
 
+	CHECK(text != NULL && host != NULL && size > 0 && port != NULL);
 	if (text[0] == '[') {
 		if (close == NULL || strchr(text + 1, '[') != NULL || strchr(close + 1, ']') != NULL)
 			return false;

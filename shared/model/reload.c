@@ -35,6 +35,7 @@ static const struct reload_row {
 static const void *
 reload_place(const struct options *options, const struct reload_row *row)
 {
+	CHECK(options != NULL && row->offset < sizeof(*options));
 	return (const char *)options + row->offset;
 }
 
@@ -65,6 +66,7 @@ reload_equal_pairs(const struct options_pairs *a, const struct options_pairs *b)
 static bool
 reload_equal(const void *a, const void *b, enum reload_type type)
 {
+	CHECK(a != NULL && b != NULL);
 	switch (type) {
 	case STRING: return strcmp(*(char *const *)a, *(char *const *)b) == 0;
 	case INT:
@@ -87,6 +89,7 @@ reload_word(enum reload_field field, int value)
 	static const char *const timeouts[] = { "", "close", "retry" }, *const formats[] = { "text", "json" };
 	static const char *const sandboxes[] = { "best", "require" };
 
+	CHECK(value >= 0 && value < 3);
 	switch (field) {
 	case RELOAD_WRITE_TIMEOUT: return timeouts[value];
 	case RELOAD_LOG_FORMAT: return formats[value];
@@ -131,6 +134,7 @@ reload_refused(const struct options *running, const struct options *fresh, const
 {
 	size_t i;
 
+	CHECK(running != NULL && fresh != NULL);
 	switch (row->action) {
 	case LIVE:
 	case LIVE_IF_SET:
@@ -156,6 +160,7 @@ reload_refuse(struct reload *reload, const struct options *running, const struct
 	const struct reload_row *row = &reload_rows[field];
 	char before[RELOAD_VALUE_MAX], after[RELOAD_VALUE_MAX];
 
+	CHECK(reload->refusal[0] == '\0');
 	reload_show(before, reload_place(running, row), field);
 	reload_show(after, reload_place(fresh, row), field);
 	snprintf(reload->refusal, sizeof(reload->refusal), "config reload not supported for %s: old=%s, new=%s", row->name, before,
@@ -172,6 +177,7 @@ reload_notice(struct reload *reload, const struct options *fresh, enum reload_fi
 	const char *verb = strstr(row->text, "%s");
 	char value[RELOAD_VALUE_MAX], text[RELOAD_VALUE_MAX + 128];
 
+	CHECK(field < RELOAD_FIELDS);
 	if (verb == NULL)
 		return row->text;
 	reload_show(value, reload_place(fresh, row), field);
@@ -189,6 +195,7 @@ reload_add(struct reload *reload, const struct options *fresh, enum reload_field
 {
 	struct reload_change *change;
 
+	CHECK(**last == NULL);
 	if (reload_rows[field].action == RANDOM_PORT || reload_rows[field].action == GONE_WITH_USER)
 		return true;
 	change = arena_alloc(reload->arena, sizeof(*change));
@@ -212,6 +219,7 @@ reload_compare(const struct options *running, const struct options *fresh)
 	struct reload_change **last;
 	enum reload_field field;
 
+	CHECK(running != NULL && fresh != NULL);
 	if (reload == NULL) {
 		arena_free(arena);
 		return NULL;
