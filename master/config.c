@@ -198,9 +198,9 @@ fill_rest(const struct options *options, struct worker_config *config)
 {
 	config->auth_required = options->users_length > 0 || options->username != NULL || options->authorization != NULL;
 	config->auth_block = options->auth_block;
-	config->system_account = options->no_system_account ? ""
-	    : options->system_account != NULL               ? options->system_account
-							    : "$SYS";
+	config->system_account = options->system_account;
+	if (config->system_account[0] == '\0' && !options->no_system_account)
+		config->system_account = "$SYS";
 	config->debug = options->debug;
 	config->trace = options->trace;
 	config->trace_verbose = options->trace_verbose;
