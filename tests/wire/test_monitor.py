@@ -25,6 +25,7 @@ CONFIGS = {
     'no_auth_user': 'authorization { users: [{user: u, password: p}] }\nno_auth_user: u\n',
     'advertise': 'client_advertise: "example.org:7000"\n',
     'any_address': 'listen: "0.0.0.0:-1"\n',
+    'no_system_account': 'no_system_account: true\n',
     'lame_duck': 'lame_duck_duration: "40s"\nlame_duck_grace_period: "5s"\n',
 }
 
