@@ -1,4 +1,5 @@
 """/varz, /healthz and the paths around them byte by byte against nats-server, once what must differ is replaced."""
+import os
 import re
 import signal
 import socket
@@ -232,6 +233,29 @@ def test_lame_duck_is_unhealthy():
         for server in pair:
             server.stop(signal.SIGKILL)
             server.close()
+
+
+def test_watch_worker_killed():
+    """The worker that serves monitoring dies: the next one serves it on the same port, and totals go on from where they were."""
+    with harness.Server('http: "127.0.0.1:-1"\n', workers=2) as server:
+        field = lambda name: int(re.search(r'(?m)^  "%s": (\d+)' % name, ask(server, 'GET', '/varz')[2].decode()).group(1))
+        clients = [c for place in server.clients_by_worker(2) for c in place]
+        for client in clients:
+            client.send('PUB a 5\r\nhello\r\n').ping()
+        before = {name: field(name) for name in ('total_connections', 'in_msgs', 'in_bytes', 'connections')}
+        assert before['in_msgs'] == 4 and before['connections'] == 4
+        pid = server.worker_pids()[0]
+        os.kill(pid, signal.SIGKILL)
+
+        def answers():
+            try:
+                return ask(server, 'GET', '/healthz')[2] == b'{"status":"ok"}'
+            except (OSError, ValueError):
+                return False
+        harness.until(lambda: server.worker_pids().get(0, pid) != pid, 'a new worker')
+        harness.until(answers, 'monitoring')
+        harness.until(lambda: field('connections') == 2, 'two connections')
+        assert field('in_msgs') == before['in_msgs'] and field('total_connections') >= before['total_connections']
 
 
 def test_flood_of_connections_keeps_clients_served(both):
