@@ -105,6 +105,7 @@ mesh_peer_free(struct mesh *mesh, struct mesh_peer *peer)
 		(void)close(peer->bell);
 	blob_release(peer->join);
 	CHECK(peer->overflow.bytes == 0);
+	overflow_trim(&peer->overflow);
 	memory_free(peer);
 }
 
@@ -520,6 +521,13 @@ mesh_reached_all(const struct mesh *mesh, uint64_t position)
 		if (!mesh_reached(mesh, (unsigned)__builtin_ctzll(rings), position))
 			return false;
 	return true;
+}
+
+void
+mesh_trim(struct mesh *mesh)
+{
+	for (uint64_t members = mesh->up & ~mesh->overflowing; members != 0; members &= members - 1)
+		overflow_trim(&mesh->peers[__builtin_ctzll(members)]->overflow);
 }
 
 int

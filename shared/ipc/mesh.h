@@ -128,7 +128,7 @@ struct mesh {
 	uint64_t broken;                  /* members that broke a rule: neither read nor written any more */
 	uint64_t accused;                 /* broken, not yet told to the owner */
 	uint64_t touched;                 /* rings with an open batch */
-	uint64_t loud; /* of these: the reader is to be woken */
+	uint64_t loud;                    /* of these: the reader is to be woken */
 	uint64_t overflowing;             /* rings with something in the overflow queue */
 	uint64_t congested;               /* overflow queues between their marks, coming from above */
 	uint64_t due;                     /* rings half full of what is not committed */
@@ -194,7 +194,8 @@ uint8_t *mesh_put(struct mesh *, unsigned member, uint16_t kind, size_t length);
  */
 uint8_t *mesh_put_standing(struct mesh *, unsigned member, uint16_t kind, size_t length);
 
-/* The same as mesh_put for a body in pieces and of any size to MESH_LARGE_MAX, in fragments if need be.  false: refused as a whole. */
+/* The same as mesh_put for a body in pieces and of any size to MESH_LARGE_MAX, in fragments if need be.  false: refused as a whole.
+ */
 bool mesh_put_large(struct mesh *, unsigned member, uint16_t kind, const struct iovec *, int count);
 
 /* Some ring is half full of uncommitted records: commit now, between two messages, without waiting for the end of the turn. */
@@ -236,6 +237,9 @@ mesh_congested(const struct mesh *mesh)
  * clients; the owner reports it to master.
  */
 int mesh_stuck(const struct mesh *, int64_t now, int64_t patience);
+
+/* Give back memory kept for full rings; for a process that has been idle. */
+void mesh_trim(struct mesh *);
 
 /* ---- consuming ----------------------------------------------------------------------------------------------------------- */
 

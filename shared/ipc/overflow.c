@@ -28,8 +28,12 @@ overflow_grow(struct overflow *queue, size_t need)
 	struct overflow_block *block;
 	size_t all;
 
-	if (!bytes_add(sizeof(*block), size, &all) || (block = memory_alloc(all)) == NULL)
+	if (size == OVERFLOW_BLOCK && queue->spare != NULL) {
+		block = queue->spare;
+		queue->spare = NULL;
+	} else if (!bytes_add(sizeof(*block), size, &all) || (block = memory_alloc(all)) == NULL) {
 		return false;
+	}
 	block->next = NULL;
 	block->size = size;
 	block->written = block->read = 0;
@@ -39,6 +43,19 @@ overflow_grow(struct overflow *queue, size_t need)
 		queue->last->next = block;
 	queue->last = block;
 	return true;
+}
+
+/* The first block is used up. */
+static void
+overflow_drop(struct overflow *queue)
+{
+	struct overflow_block *block = queue->first;
+
+	queue->first = block->next;
+	if (block->size == OVERFLOW_BLOCK && queue->spare == NULL)
+		queue->spare = block;
+	else
+		memory_free(block);
 }
 
 bool
@@ -98,8 +115,7 @@ overflow_pop(struct overflow *queue)
 
 	CHECK(queue->bytes > 0);
 	for (block = queue->first; block->read == block->written; block = queue->first) {
-		queue->first = block->next;
-		memory_free(block);
+		overflow_drop(queue);
 		CHECK(queue->first != NULL);
 	}
 	memcpy(&entry, block->data + block->read, sizeof(entry));
@@ -114,12 +130,15 @@ overflow_pop(struct overflow *queue)
 void
 overflow_clear(struct overflow *queue)
 {
-	struct overflow_block *block;
-
-	while ((block = queue->first) != NULL) {
-		queue->first = block->next;
-		memory_free(block);
-	}
+	while (queue->first != NULL)
+		overflow_drop(queue);
 	queue->last = NULL;
 	queue->bytes = 0;
+}
+
+void
+overflow_trim(struct overflow *queue)
+{
+	memory_free(queue->spare);
+	queue->spare = NULL;
 }

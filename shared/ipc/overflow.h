@@ -1,6 +1,7 @@
 /*
  * What waits because a ring is full: records in private memory, first in first out, each with its place in the order of all puts.
- * Owned by one mesh peer; the mesh keeps the marks and the limit, this keeps the bytes.  Memory is given back as it empties.
+ * Owned by one mesh peer; the mesh keeps the marks and the limit, this keeps the bytes.  Memory is given back as it empties, but
+ * for one block, which overflow_trim gives back.
  */
 #ifndef IPC_OVERFLOW_H
 #define IPC_OVERFLOW_H
@@ -13,6 +14,7 @@ struct overflow_block;
 
 struct overflow {
 	struct overflow_block *first, *last;
+	struct overflow_block *spare;
 	size_t bytes; /* of records */
 };
 
@@ -30,5 +32,8 @@ void overflow_pop(struct overflow *);
 
 /* Drop all. */
 void overflow_clear(struct overflow *);
+
+/* Give back the block kept for the next time. */
+void overflow_trim(struct overflow *);
 
 #endif

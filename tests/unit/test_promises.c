@@ -106,7 +106,7 @@ broken(struct player *p, const char *what, const struct word *w, uint64_t known)
 static void
 say(struct player *p, unsigned to, enum kind kind, const struct word *w)
 {
-	uint8_t *body = mesh_put(p->mesh, to, (uint16_t)kind, sizeof(*w));
+	uint8_t *body = (kind == INTEREST ? mesh_put_standing : mesh_put)(p->mesh, to, (uint16_t)kind, sizeof(*w));
 
 	if (body == NULL)
 		_exit(2);
