@@ -13,6 +13,8 @@
 #define SMALL ((size_t)4096)
 #define MANY 1000000u
 
+static uint8_t big[1 << 20];
+
 static void
 drained(struct seat *seat)
 {
@@ -328,6 +330,7 @@ overflow_keeps_order(void **state)
 			assert_false(mesh_congested(mesh));
 	}
 	assert_true(mesh_reached_all(mesh, late));
+	mesh_trim(mesh);
 	drained(&t.seats[1]);
 	assert_int_equal(t.seats[1].count, 200);
 	for (unsigned i = 0; i < 200; i++)
@@ -367,7 +370,6 @@ refused_at_the_limit(void **state)
 	struct table t;
 	struct mesh *mesh;
 	size_t put = 0;
-	static uint8_t big[1 << 20];
 	const struct iovec iov = { big, sizeof(big) };
 
 	(void)state;
@@ -724,6 +726,9 @@ comes_back(void **state)
 		assert_false(mesh_congested(t.seats[0].mesh));
 		/* Records to nobody. */
 		seat_put(&t.seats[0], 1, 1, 'x', mesh_record_max(t.seats[0].mesh));
+		assert_true(mesh_put_large(t.seats[0].mesh, 1, 1, &(struct iovec){ big, sizeof(big) }, 1));
+		mesh_wake(t.seats[0].mesh, 1);
+		assert_true(mesh_reached(t.seats[0].mesh, 1, UINT64_MAX));
 		assert_false(mesh_commit(t.seats[0].mesh));
 		/* The others go on. */
 		mesh_commit(t.seats[2].mesh);
@@ -991,6 +996,67 @@ liars(void **state)
 	}
 }
 
+/* A record as the liar likes it; a first fragment says how long the whole will be. */
+static void
+put_raw(struct mesh *mesh, unsigned to, struct ring_record record, uint64_t whole)
+{
+	size_t total = ring_record_size(record.length);
+	uint8_t *at = ring_reserve(&mesh->peers[to]->out, total);
+
+	if (at == NULL)
+		abort();
+	memset(at, 0, total);
+	memcpy(at, &record, sizeof(record));
+	if (record.fragment == MESH_FIRST)
+		memcpy(at + RING_RECORD_HEADER, &whole, sizeof(whole));
+	mesh->touched |= mesh_bit(to);
+}
+
+/* A series that begins well, and then a record that does not belong there; the last row is good. */
+static void
+fragment_liars(void **state)
+{
+	static const struct {
+		struct ring_record next;
+		const char *verdict;
+	} rows[] = {
+		{ { 10, 7, MESH_WHOLE }, "record inside a series of fragments" },
+		{ { 3000, 7, MESH_WHOLE }, "record inside a series of fragments" },
+		{ { 108, 7, MESH_FIRST }, "impossible fragment" },
+		{ { 50, 8, MESH_MIDDLE }, "impossible fragment" },  /* of another kind */
+		{ { 0, 7, MESH_MIDDLE }, "impossible fragment" },   /* nothing */
+		{ { 100, 7, MESH_MIDDLE }, "impossible fragment" }, /* completes it, but is not the last */
+		{ { 99, 7, MESH_LAST }, "impossible fragment" },    /* does not complete it */
+		{ { 101, 7, MESH_LAST }, "impossible fragment" },   /* too much */
+		{ { 50, 7, MESH_FRAGMENT_END }, "impossible fragment" },
+		{ { 100, 7, MESH_LAST }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct table t;
+		struct mesh *victim;
+
+		table_open(&t, 2, SMALL);
+		victim = t.seats[0].mesh;
+		put_raw(t.seats[1].mesh, 0, (struct ring_record){ 108, 7, MESH_FIRST }, 200);
+		mesh_commit(t.seats[1].mesh);
+		drained(&t.seats[0]);
+		put_raw(t.seats[1].mesh, 0, rows[i].next, 200);
+		mesh_commit(t.seats[1].mesh);
+		if (rows[i].verdict != NULL) {
+			assert_int_equal(mesh_drain(victim, MANY), MESH_VIOLATION);
+			assert_string_equal(victim->violation, rows[i].verdict);
+			assert_int_equal(t.seats[0].count, 0);
+		} else {
+			drained(&t.seats[0]);
+			assert_int_equal(t.seats[0].records[0].length, 200);
+		}
+		table_close(&t);
+		assert_int_equal(blob_used_bytes(), 0);
+	}
+}
+
 /* A reader that lies about its tail is found out by the next put that needs room, or by the commit that wants to flush. */
 static void
 tail_liar(void **state)
@@ -1153,6 +1219,7 @@ main(void)
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(what_was_committed_survives),
 		cmocka_unit_test(liars),
+		cmocka_unit_test(fragment_liars),
 		cmocka_unit_test(tail_liar),
 		cmocka_unit_test(stamps),
 		cmocka_unit_test(put_while_draining),
