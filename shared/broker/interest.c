@@ -291,7 +291,9 @@ broker_peer_up(struct broker *broker, unsigned member)
 			walk.account = i;
 			sublist_all(broker->accounts[i]->list, interest_tell_node, &walk);
 		}
-	CHECK(mesh_put(broker->mesh, member, BROKER_RECORD_SYNCED, 0) != NULL);
+	/* It wakes its reader, who waits for it; where the queue is beyond its limit, what comes out of it wakes anyway. */
+	CHECK(mesh_put(broker->mesh, member, BROKER_RECORD_SYNCED, 0) != NULL ||
+	    mesh_put_standing(broker->mesh, member, BROKER_RECORD_SYNCED, 0) != NULL);
 }
 
 void
