@@ -325,7 +325,7 @@ input_ready(struct client *client)
 
 	if (worker->behind)
 		return;
-	if (mesh_congested(worker->mesh)) {
+	if (worker->mesh->overflow_bytes > 0) {	/* some ring is full: what is read now would only wait elsewhere */
 		if (!client->paused) {
 			client->paused = true;
 			LIST_INSERT_HEAD(&worker->paused, client, paused_link);

@@ -59,7 +59,7 @@ worker_commit(struct worker *worker)
 	(void)mesh_commit(worker->mesh);
 	if (!LIST_EMPTY(&worker->held))
 		client_release_held(worker);
-	if (!LIST_EMPTY(&worker->paused) && !mesh_congested(worker->mesh))
+	if (!LIST_EMPTY(&worker->paused) && worker->mesh->overflow_bytes == 0)
 		client_resume_paused(worker);
 	client_flush_touched(worker);
 }

@@ -56,6 +56,7 @@ monitor_listen(struct monitor *monitor, bool listen)
 {
 	unsigned i;
 
+	CHECK_OBJ(monitor, MONITOR_MAGIC);
 	if (monitor->listening == listen)
 		return;
 	monitor->listening = listen;
@@ -108,6 +109,8 @@ monitor_next_turn(struct loop_timer *timer)
 {
 	struct monitor_connection *connection = timer->arg;
 
+	CHECK_OBJ(connection, MONITOR_CONNECTION_MAGIC);
+	CHECK(connection->state == MONITOR_NEXT);
 	connection->state = MONITOR_READING;
 	monitor_serve(connection);
 }
@@ -148,6 +151,8 @@ monitor_flush(struct monitor_connection *connection)
 {
 	size_t written;
 
+	CHECK_OBJ(connection, MONITOR_CONNECTION_MAGIC);
+	CHECK(connection->state != MONITOR_LINGERING);
 	switch (output_write(&connection->output, connection->io.fd, &written)) {
 	case OUTPUT_DONE: break;
 	case OUTPUT_BLOCKED:
@@ -259,6 +264,7 @@ monitor_grow(struct monitor_connection *connection)
 	}
 	connection->input = blob;
 	monitor->buffered += blob->capacity;
+	CHECK(connection->input_length < blob->capacity);
 	return true;
 }
 
@@ -268,6 +274,8 @@ monitor_parse(struct monitor_connection *connection)
 {
 	struct http_request request;
 
+	CHECK(connection->input != NULL && connection->input_length <= connection->input->capacity);
+	CHECK(connection->output.pending == 0 && !connection->close);
 	switch (http_parse(&connection->parser, connection->input->data, connection->input_length, &request)) {
 	case HTTP_MORE:
 		if (connection->input_length == connection->input->capacity && !monitor_grow(connection))
@@ -278,6 +286,7 @@ monitor_parse(struct monitor_connection *connection)
 	case HTTP_BAD: monitor_refuse(connection, request.status, request.detail); return;
 	case HTTP_REQUEST: break;
 	}
+	CHECK(request.consumed > 0);
 	if (!monitor_answer(connection, &request))
 		return;
 	monitor_consume(connection, request.consumed);
@@ -411,6 +420,7 @@ monitor_accept(struct loop_io *io, uint32_t events)
 	bool full;
 
 	(void)events;
+	CHECK_OBJ(monitor, MONITOR_MAGIC);
 	worker_awake(monitor->worker);
 	for (burst = 0; burst < MONITOR_ACCEPT_BURST; burst++) {
 		full = monitor->connection_count == MONITOR_CONNECTIONS_MAX;

@@ -95,6 +95,7 @@ monitor_clean(const char *path, size_t n, char *out, size_t size)
 	}
 	if (length == 0 || (n > 0 && path[n - 1] == '/'))
 		out[length++] = '/';
+	CHECK(length <= n + 1 && out[0] == '/');
 	out[length] = '\0';
 	return length;
 }
@@ -208,6 +209,8 @@ monitor_is_page(const char *base, size_t base_length, const char *page, const ch
 {
 	size_t page_length = strlen(page);
 
+	CHECK(base_length > 0 && base[0] == '/');
+	CHECK(page[0] == '/');
 	if (base_length == 1)
 		base_length = 0;
 	else if (page_length == 1)
@@ -248,6 +251,7 @@ monitor_answer_request(struct monitor *monitor, const struct http_request *reque
 	size_t n = monitor_escaped(request, escaped, sizeof(escaped)), length, base_length;
 	unsigned i;
 
+	CHECK_OBJ(monitor, MONITOR_MAGIC);
 	answer->status = 200;
 	answer->close = false;
 	answer->type = "application/json";

@@ -30,6 +30,8 @@ varz_sum(const struct monitor *monitor, size_t row)
 	uint64_t sum = 0;
 	size_t i;
 
+	CHECK_OBJ(monitor, MONITOR_MAGIC);
+	CHECK(role->counters != NULL);
 	for (i = 0; i < sizeof(role->all_counters) / sizeof(role->all_counters[0]); i++) {
 		page = i == role->index ? role->counters : role->all_counters[i];
 		if (page != NULL)
@@ -115,6 +117,7 @@ varz_uptime(struct json_writer *json, const char *key, int64_t ns)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%lldh", hours % 24);
 	if (minutes > 0)
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%lldm", minutes % 60);
+	CHECK(at < sizeof(text) - 4);
 	(void)snprintf(text + at, sizeof(text) - at, "%llds", seconds % 60);
 	json_member_string(json, key, text);
 }
@@ -339,6 +342,8 @@ monitor_varz(struct monitor *monitor, const struct http_request *request, struct
 	char layers[256];
 
 	(void)request;
+	CHECK(json_written(json) == 0);
+	CHECK(varz_processors > 0);
 	json_writer_init_growing(json, MONITOR_BODY_MAX, VARZ_INDENT);
 	json_object_begin(json);
 	varz_identity(json, monitor->worker);

@@ -60,8 +60,8 @@ output_link(struct output *output, struct output_part *part)
 }
 
 /*
- * Behind a stretch that is full comes one of twice its size. Behind a reference only a line end and the next message's line are sure
- * to come: with a large stretch there, a receiver of 5 KiB messages that falls behind would cost 64 KiB for each.
+ * Behind a stretch that is full comes one of twice its size. Behind a reference only a line end and the next message's line are
+ * sure to come: with a large stretch there, a receiver of 5 KiB messages that falls behind would cost 64 KiB for each.
  */
 static size_t
 output_next_size(const struct output_part *last)
