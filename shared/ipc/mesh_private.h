@@ -95,8 +95,12 @@ void mesh_ring_bell(struct mesh *, struct mesh_peer *, enum mesh_sleep least);
 /* Is there something to drain? */
 bool mesh_moved(const struct mesh *);
 
-/* Test builds stop here for a random time, to widen the windows between steps, and leave out a rule (MESH_WITHOUT_*). */
-#ifndef MESH_TEST_PAUSE
+/* Test builds (tests/sim/promises.sh) stop here for a while, to widen the windows between steps, and leave out a rule:
+ * MESH_WITHOUT_*. */
+#ifdef MESH_TEST
+void mesh_test_pause(void);
+#define MESH_TEST_PAUSE() mesh_test_pause()
+#else
 #define MESH_TEST_PAUSE() ((void)0)
 #endif
 
