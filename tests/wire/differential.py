@@ -246,7 +246,12 @@ def normal(op, ids):
             return 'INFO %r' % op[1]
         if 'client_id' in info:
             ids.append(info['client_id'])
-        shape = ['%s=%s' % (k, type(v).__name__ if k in VOLATILE else json.dumps(v)) for k, v in info.items()]
+        volatile = set(VOLATILE)
+        if info.get('server_name') != info.get('server_id'):
+            volatile.discard('server_name')
+        if info.get('host') != '127.0.0.1':
+            volatile.discard('port')
+        shape = ['%s=%s' % (k, type(v).__name__ if k in volatile else json.dumps(v)) for k, v in info.items()]
         return 'INFO ' + ' '.join(shape) + (' +blank' if op[1].endswith(b' ') else '')
     if op[0] == 'MSG':
         head, body = op[4], op[5]
