@@ -3,9 +3,11 @@
 Format, levels, prefixes, redaction, quoting, truncation are held to nats-server's; only process id, time, addresses
 and client numbers are evened out.
 """
+import json
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 import differential
 import harness
 import script
+from rawclient import DEADLINE
 
 PREFIX = re.compile(r'^\[(\d+)\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} \[(INF|WRN|ERR|DBG|TRC|FTL)\] ')
 CASES = script.read(os.path.join(os.path.dirname(os.path.realpath(__file__)), 'logs', 'trace.case'))
@@ -121,3 +124,48 @@ def test_control_bytes_cannot_forge_lines(either):
     client.wait_closed()
     server.wait_log('Client connection closed')
     assert not re.search(r'(?m)^\[1\] 2026', server.log())
+
+
+def syslog_messages(start, url_of, receive):
+    """What a server writes to a remote syslog from its start to its stop, evened out."""
+    server = start(url_of)
+    server.client().ping()
+    server.stop(signal.SIGINT)
+    lines = []
+    for data in receive(server):
+        text = data.decode().rstrip('\n')
+        text = re.sub(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)', 'TIME', text).replace('[%d]' % server.pid, '[PID]')
+        text = re.sub(r'N[A-Z2-7]{55}', 'ID', text).replace(server.dir, 'DIR').replace(str(server.port), 'PORT')
+        lines.append(re.sub(r'sha256:[0-9a-f]{64}', 'sha256', text))
+    return [line for line in lines if 'Sandbox' not in line]
+
+
+def test_remote_syslog_over_udp(servers):
+    """The same datagrams as nats-server: priority, time, host, tag and text."""
+    sides = []
+    for binary in (harness.GO, harness.natsd_path()):
+        box = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        box.bind(('127.0.0.1', 0))
+        box.settimeout(DEADLINE)
+        url = 'udp://127.0.0.1:%d' % box.getsockname()[1]
+
+        def receive(server):
+            got = []
+            while not got or b'Server Exiting' not in got[-1]:
+                got.append(box.recv(65536))
+            return got
+        sides.append(syslog_messages(lambda u: servers('', binary=binary, args=['-r', u], name='nats-server'), url, receive))
+        box.close()
+    assert sides[1] == sides[0]
+
+
+def test_json_log(servers):
+    """natsd { log_format: json }: each line an object with time, level and text."""
+    server = servers('', natsd_block='log_format: json', workers=2)
+    if server.go:
+        pytest.skip('an addition of natsd')
+    server.client().ping()
+    server.stop(signal.SIGINT)
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    assert len(lines) > 5 and len({tuple(sorted(line)) for line in lines}) <= 2
+    assert any('Server is ready' in line.values() for line in lines), lines[:3]
