@@ -21,14 +21,14 @@ struct mesh_clock_pair {
 	bool wrong[2];
 };
 
-static bool
-mesh_clock_pin(int processor)
+static cpu_set_t
+mesh_clock_only(int processor)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
 	CPU_SET((size_t)processor, &set);
-	return pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0;
+	return set;
 }
 
 /* Catch what the other threw, and throw back. false: the game is over. */
@@ -52,7 +52,7 @@ mesh_clock_turn(struct mesh_clock_pair *pair, uint64_t *thrown, bool *wrong)
 	/* A value the other can tell from its own, even with a broken clock. */
 	*thrown = now != caught ? now : now + 1;
 	atomic_store_explicit(&pair->ball, *thrown, memory_order_release);
-	return true;
+	return (int64_t)now <= pair->deadline;
 }
 
 static void *
@@ -61,27 +61,41 @@ mesh_clock_second(void *arg)
 	struct mesh_clock_pair *pair = arg;
 	uint64_t thrown = 0;
 
-	if (mesh_clock_pin(pair->processor))
-		while (mesh_clock_turn(pair, &thrown, &pair->wrong[1]))
-			;
-	atomic_store_explicit(&pair->over, true, memory_order_relaxed);
+	while (mesh_clock_turn(pair, &thrown, &pair->wrong[1]))
+		;
 	return NULL;
+}
+
+/* It must begin on its own processor: on ours it would wait until we stop waiting for it. */
+static bool
+mesh_clock_start(struct mesh_clock_pair *pair, pthread_t *thread)
+{
+	cpu_set_t set = mesh_clock_only(pair->processor);
+	pthread_attr_t attributes;
+	bool started;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return false;
+	started = pthread_attr_setaffinity_np(&attributes, sizeof(set), &set) == 0 &&
+	    pthread_create(thread, &attributes, mesh_clock_second, pair) == 0;
+	(void)pthread_attr_destroy(&attributes);
+	return started;
 }
 
 /* This thread against one on that processor. */
 static bool
-mesh_clock_play(int processor, int64_t budget)
+mesh_clock_play(int processor, int64_t budget, unsigned *rounds)
 {
 	struct mesh_clock_pair pair = { .processor = processor, .deadline = clock_monotonic() + budget };
 	uint64_t thrown = mesh_time();
 	pthread_t thread;
 
 	atomic_store_explicit(&pair.ball, thrown, memory_order_relaxed);
-	if (pthread_create(&thread, NULL, mesh_clock_second, &pair) != 0)
+	*rounds = 0;
+	if (!mesh_clock_start(&pair, &thread))
 		return true;
-	for (unsigned round = 0; round < MESH_CLOCK_ROUNDS; round++)
-		if (!mesh_clock_turn(&pair, &thrown, &pair.wrong[0]))
-			break;
+	while (*rounds < MESH_CLOCK_ROUNDS && mesh_clock_turn(&pair, &thrown, &pair.wrong[0]))
+		++*rounds;
 	atomic_store_explicit(&pair.over, true, memory_order_relaxed);
 	(void)pthread_join(thread, NULL);
 	return !pair.wrong[0] && !pair.wrong[1];
@@ -90,8 +104,9 @@ mesh_clock_play(int processor, int64_t budget)
 bool
 mesh_clock_check(int64_t budget)
 {
-	cpu_set_t before;
+	cpu_set_t before, set;
 	int count, first = -1;
+	unsigned rounds;
 	bool good = true;
 
 	if (pthread_getaffinity_np(pthread_self(), sizeof(before), &before) != 0 || (count = CPU_COUNT(&before)) < 2)
@@ -99,10 +114,13 @@ mesh_clock_check(int64_t budget)
 	for (int processor = 0; processor < CPU_SETSIZE && good; processor++) {
 		if (!CPU_ISSET((size_t)processor, &before))
 			continue;
-		if (first == -1 && mesh_clock_pin(processor))
+		if (first != -1) {
+			good = mesh_clock_play(processor, budget / (count - 1), &rounds);
+			continue;
+		}
+		set = mesh_clock_only(processor);
+		if (pthread_setaffinity_np(pthread_self(), sizeof(set), &set) == 0)
 			first = processor;
-		else if (first != -1)
-			good = mesh_clock_play(processor, budget / (count - 1));
 	}
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(before), &before);
 	return good;

@@ -743,7 +743,7 @@ what_was_committed_survives(void **state)
 	table_close(&t);
 }
 
-/* ---- putting from within the handler, failing to attach, sizes, clock ---------------------------------------------------- */
+/* ---- putting from within the handler, failing to attach, sizes ----------------------------------------------------------- */
 
 static bool
 echo(struct seat *seat, unsigned member, uint16_t kind, const uint8_t *body, size_t length, struct blob *blob)
@@ -810,13 +810,6 @@ ring_sizes(void **state)
 	assert_int_equal(mesh_ring_size(8), 4 << 20);
 }
 
-static void
-one_clock(void **state)
-{
-	(void)state;
-	assert_true(mesh_clock_check(20 * LOOP_MILLISECOND));
-}
-
 int
 main(void)
 {
@@ -844,7 +837,6 @@ main(void)
 		cmocka_unit_test(put_while_draining),
 		cmocka_unit_test(cannot_attach),
 		cmocka_unit_test(ring_sizes),
-		cmocka_unit_test(one_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
