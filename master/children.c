@@ -154,6 +154,9 @@ children_create(struct server *server, char *error, size_t size)
 			return false;
 		}
 	server->ring_size = mesh_ring_size(server->workers);
+	/* What is on its way to a slow receiver when its publisher is held must fit into the last quarter of max_pending. */
+	while (server->ring_size > MESH_RING_SIZE_MIN && (int64_t)server->ring_size > server->options->max_pending / 8)
+		server->ring_size /= 2;
 	return true;
 }
 

@@ -2,6 +2,7 @@
  * Listeners and fair shares. All workers hold the same listening sockets; a worker watches them only while its number of
  * connections is not much above the smallest of all workers (their counters pages tell), so a new connection goes to one of
  * the least loaded. A worker that stops watching rings the bell of the least loaded one, so that somebody always watches.
+ * Should the least loaded one hang (or lie about its number), another takes what waits after ACCEPT_PATIENCE.
  * At most ACCEPT_SLACK plus one in ACCEPT_SHARE connections lie between any two workers that accept.
  */
 #include "worker.h"
@@ -19,6 +20,9 @@ enum {
 	ACCEPT_SHARE = 50,	/* ... plus one for so many that the other has */
 	ACCEPT_BURST = 64	/* taken in one go */
 };
+
+#define ACCEPT_PATIENCE (50 * LOOP_MILLISECOND)
+#define ACCEPT_REST (10 * LOOP_MILLISECOND)
 
 /* The smallest number of connections among the other workers that are up, and whose it is; -1: there are none. */
 static int
@@ -64,21 +68,36 @@ accept_watch(struct worker *worker, bool watch)
 			loop_io_set(worker->loop, &worker->listen_ios[i], watch ? LOOP_READ : 0);
 }
 
+static void accept_patience(struct loop_timer *timer);
+static void accept_rested(struct loop_timer *timer);
+
+/* Out of descriptors a moment ago? */
+static bool
+accept_resting(const struct worker *worker)
+{
+	return loop_timer_is_set(&worker->accept_timer) && worker->accept_timer.fire == accept_rested;
+}
+
 void
 accept_balance(struct worker *worker)
 {
 	int least;
 
-	if (worker->listen_ios == NULL || worker->lame_duck || worker->draining || loop_timer_is_set(&worker->accept_timer))
+	if (worker->listen_ios == NULL || worker->lame_duck || worker->draining || accept_resting(worker))
 		return;
 	if (accept_my_turn(worker, &least)) {
+		loop_timer_stop(worker->loop, &worker->accept_timer);
 		accept_watch(worker, true);
 		return;
 	}
+	if (!worker->listening && loop_timer_is_set(&worker->accept_timer))
+		return;
 	if (worker->listening) {
 		accept_watch(worker, false);
 		mesh_wake(worker->mesh, (unsigned)least);
 	}
+	worker->accept_timer.fire = accept_patience;
+	(void)loop_timer_set(worker->loop, &worker->accept_timer, loop_now(worker->loop) + ACCEPT_PATIENCE);
 }
 
 /* Out of descriptors or memory: the listener rests until a connection closes or a moment has passed. */
@@ -90,7 +109,8 @@ accept_failed(struct worker *worker, int error)
 	COUNTERS_ADD(worker->counters, accept_paused, 1);
 	log_error("Temporary Client Accept Error (%s), sleeping 10ms", strerror(error));
 	accept_watch(worker, false);
-	if (!loop_timer_set(worker->loop, &worker->accept_timer, loop_now(worker->loop) + 10 * LOOP_MILLISECOND))
+	worker->accept_timer.fire = accept_rested;
+	if (!loop_timer_set(worker->loop, &worker->accept_timer, loop_now(worker->loop) + ACCEPT_REST))
 		accept_watch(worker, true);
 }
 
@@ -100,27 +120,50 @@ accept_rested(struct loop_timer *timer)
 	accept_balance(timer->arg);
 }
 
+/* Takes one connection; false: none was there, or none can be taken now. */
+static bool
+accept_one(struct worker *worker, int listener)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int fd = accept4(listener, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd == -1) {
+		accept_failed(worker, errno);
+		return false;
+	}
+	if (!client_create(worker, fd, &peer))
+		(void)close(fd);
+	return true;
+}
+
 static void
 accept_ready(struct loop_io *io, uint32_t events)
 {
 	struct worker *worker = io->arg;
-	struct sockaddr_storage peer;
-	socklen_t length;
-	int fd, burst, least;
+	int burst, least;
 
 	(void)events;
 	if (worker->behind)
 		return;
-	for (burst = 0; burst < ACCEPT_BURST && accept_my_turn(worker, &least); burst++) {
-		length = sizeof(peer);
-		fd = accept4(io->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			accept_failed(worker, errno);
+	for (burst = 0; burst < ACCEPT_BURST && accept_my_turn(worker, &least); burst++)
+		if (!accept_one(worker, io->fd))
 			return;
-		}
-		if (!client_create(worker, fd, &peer))
-			(void)close(fd);
-	}
+	accept_balance(worker);
+}
+
+/* It was not our turn for a while: what waits all the same is taken, one at a time. */
+static void
+accept_patience(struct loop_timer *timer)
+{
+	struct worker *worker = timer->arg;
+	unsigned i;
+
+	if (worker->listen_ios == NULL)
+		return;
+	for (i = 0; i < worker->role->listener_count; i++)
+		if (worker->role->listeners[i].kind == LISTENER_CLIENT && !worker->listening)
+			(void)accept_one(worker, worker->listen_ios[i].fd);
 	accept_balance(worker);
 }
 
@@ -133,7 +176,6 @@ accept_start(struct worker *worker)
 	CHECK(worker->listen_ios == NULL);
 	worker->listen_ios = memory_array(role->listener_count + 1, sizeof(*worker->listen_ios));
 	CHECK(worker->listen_ios != NULL);
-	worker->accept_timer.fire = accept_rested;
 	worker->accept_timer.arg = worker;
 	for (i = 0; i < role->listener_count; i++) {
 		if (role->listeners[i].kind != LISTENER_CLIENT)

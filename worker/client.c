@@ -369,6 +369,7 @@ client_free(struct client *client)
 	memory_free(client->subscriptions.slots);
 	memory_free(client->connect);
 	memory_free(client->user);
+	memory_free(client->label);
 	slot->client = NULL;
 	slot->generation++;
 	slot->next_free = worker->clients_free;

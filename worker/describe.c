@@ -13,6 +13,11 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+enum {
+	DESCRIBE_PART_MAX = 768,	/* bytes shown of program or login */
+	DESCRIBE_QUOTED_MAX = 1024	/* of its quoted form */
+};
+
 void
 client_address_text(const struct client *client, char *buffer, size_t size)
 {
@@ -25,51 +30,99 @@ client_address_text(const struct client *client, char *buffer, size_t size)
 	CHECK(text != NULL);
 }
 
-/* "v1:lang:name", of what CONNECT gave. */
 static size_t
-describe_program(const struct client *client, char *buffer, size_t size)
+describe_append(char *buffer, size_t size, size_t length, const char *text, size_t n)
+{
+	if (n > size - length)
+		n = size - length;
+	if (n > 0)
+		memcpy(buffer + length, text, n);
+	return length + n;
+}
+
+/* "v1:lang:name", of what CONNECT gave. Not NUL-ended: the texts may hold any bytes. */
+static size_t
+describe_program(const struct nats_connect *connect, char *buffer, size_t size)
+{
+	const struct nats_text *parts[] = { &connect->version, &connect->lang, &connect->name };
+	size_t length = 0, i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (parts[i]->length == 0)
+			continue;
+		if (length > 0)
+			length = describe_append(buffer, size, length, ":", 1);
+		if (i == 0)
+			length = describe_append(buffer, size, length, "v", 1);
+		length = describe_append(buffer, size, length, parts[i]->at, parts[i]->length);
+	}
+	return length;
+}
+
+/* "$G/user:name", "$G/token" (client.go getAuthUserLabel). */
+static size_t
+describe_login(const struct client *client, const struct nats_connect *connect, char *buffer, size_t size)
+{
+	const char *account = client->account->number == BROKER_ACCOUNT_SYSTEM ? "$SYS/" : "$G/";
+	size_t length = describe_append(buffer, size, 0, account, strlen(account));
+
+	if (connect->user.length > 0) {
+		length = describe_append(buffer, size, length, "user:", 5);
+		return describe_append(buffer, size, length, connect->user.at, connect->user.length);
+	}
+	if (connect->auth_token.length > 0)
+		return describe_append(buffer, size, length, "token", 5);
+	if (client->user != NULL) {
+		length = describe_append(buffer, size, length, "user:", 5);
+		return describe_append(buffer, size, length, client->user, strlen(client->user));
+	}
+	return 0;
+}
+
+void
+client_set_label(struct client *client)
+{
+	char text[DESCRIBE_PART_MAX], quoted[DESCRIBE_QUOTED_MAX], label[2 * DESCRIBE_QUOTED_MAX + 8];
+	size_t length = 0, n;
+
+	label[0] = '\0';
+	if ((n = describe_program(client->connect, text, sizeof(text))) > 0) {
+		(void)text_quote(quoted, sizeof(quoted), text, n);
+		length = (size_t)snprintf(label, sizeof(label), " - %s", quoted);
+	}
+	if ((n = describe_login(client, client->connect, text, sizeof(text))) > 0) {
+		(void)text_quote(quoted, sizeof(quoted), text, n);
+		(void)snprintf(label + length, sizeof(label) - length, " - %s", quoted);
+	}
+	memory_free(client->label);
+	client->label = label[0] == '\0' ? NULL : memory_string(label, strlen(label));
+}
+
+const char *
+client_login_text(const struct client *client, char *buffer, size_t size)
 {
 	const struct nats_connect *connect = client->connect;
-	const char *parts[3];
-	size_t length = 0, count = 0, i;
+	char quoted[DESCRIBE_QUOTED_MAX];
 
-	buffer[0] = '\0';
 	if (connect == NULL)
-		return 0;
-	if (connect->version.length > 0) {
-		length = (size_t)snprintf(buffer, size, "v%s", connect->version.at);
-		count++;
+		return NULL;
+	if (connect->user.length > 0) {
+		(void)text_quote(quoted, sizeof(quoted), connect->user.at, connect->user.length);
+		(void)snprintf(buffer, size, "User %s", quoted);
+		return buffer;
 	}
-	parts[0] = connect->lang.length > 0 ? connect->lang.at : NULL;
-	parts[1] = connect->name.length > 0 ? connect->name.at : NULL;
-	for (i = 0; i < 2; i++)
-		if (parts[i] != NULL && length < size) {
-			length += (size_t)snprintf(buffer + length, size - length, "%s%s", count > 0 ? ":" : "", parts[i]);
-			count++;
-		}
-	return length < size ? length : size - 1;
+	return connect->auth_token.length > 0 ? "Token \"[REDACTED]\"" : NULL;
 }
 
 const char *
 client_description(const struct client *client, char *buffer, size_t size)
 {
-	char address[INET6_ADDRSTRLEN], program[768], login[256], quoted[1024];
+	char address[INET6_ADDRSTRLEN];
 	bool v4 = IN6_IS_ADDR_V4MAPPED(&client->address);
-	size_t length, n;
 
 	client_address_text(client, address, sizeof(address));
-	length = (size_t)snprintf(buffer, size, v4 ? "%s:%u - cid:%llu" : "[%s]:%u - cid:%llu", address, client->port,
-	    (unsigned long long)client->id);
-	if (length < size && (n = describe_program(client, program, sizeof(program))) > 0) {
-		(void)text_quote(quoted, sizeof(quoted), program, n);
-		length += (size_t)snprintf(buffer + length, size - length, " - %s", quoted);
-	}
-	if (length < size && client->user != NULL) {
-		n = (size_t)snprintf(login, sizeof(login), "%s/%s", client->account->number == BROKER_ACCOUNT_SYSTEM ? "$SYS" : "$G",
-		    client->user);
-		(void)text_quote(quoted, sizeof(quoted), login, n < sizeof(login) ? n : sizeof(login) - 1);
-		(void)snprintf(buffer + length, size - length, " - %s", quoted);
-	}
+	(void)snprintf(buffer, size, v4 ? "%s:%u - cid:%llu%s" : "[%s]:%u - cid:%llu%s", address, client->port,
+	    (unsigned long long)client->id, client->label == NULL ? "" : client->label);
 	return buffer;
 }
 
@@ -88,7 +141,7 @@ client_log(enum log_level level, const struct client *client, const char *format
 void
 client_trace(const struct client *client, const char *direction, const char *verb, const char *text, size_t n)
 {
-	client_log(LOG_LEVEL_TRACE, client, n > 0 ? "%s [%s %.*s]" : "%s [%s%.*s]", direction, verb,
+	client_log(LOG_LEVEL_TRACE, client, n > 0 && verb[0] != '\0' ? "%s [%s %.*s]" : "%s [%s%.*s]", direction, verb,
 	    (int)(n < CLIENT_ERROR_MAX ? n : CLIENT_ERROR_MAX), n > 0 ? text : "");
 }
 

@@ -71,6 +71,19 @@ static input_handler *const input_handlers[] = {
 	[NATS_INFO] = input_info,
 };
 
+/* A line that is refused for its arguments is traced all the same. */
+static void
+input_trace_refused(const struct client *client, const struct nats_error *error)
+{
+	static const char *const verbs[][2] = { { "processPub ", "PUB" }, { "processHeaderPub ", "HPUB" }, { "processSub ", "SUB" },
+		{ "processUnsub ", "UNSUB" } };
+	size_t i;
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strncmp(error->problem, verbs[i][0], strlen(verbs[i][0])) == 0)
+			client_trace(client, "<<-", verbs[i][1], error->argument, error->argument_length);
+}
+
 static void
 input_log_problem(struct client *client, const struct nats_limits *limits, const uint8_t *data, size_t size)
 {
@@ -82,6 +95,8 @@ input_log_problem(struct client *client, const struct nats_limits *limits, const
 		client_log(LOG_LEVEL_ERROR, client, "%s", error.problem);
 		return;
 	}
+	if (client->trace && log_level_trace)
+		input_trace_refused(client, &error);
 	(void)text_quote(quoted, sizeof(quoted), error.argument,
 	    error.argument_length < NATS_CONTROL_LINE_SNIPPET_SIZE ? error.argument_length : NATS_CONTROL_LINE_SNIPPET_SIZE);
 	client_log(LOG_LEVEL_ERROR, client, "%s: %s", error.problem, quoted);
@@ -350,7 +365,7 @@ input_ready(struct client *client)
 			into_tail = size;
 		client->tail_length += (uint32_t)into_tail;
 		size -= into_tail;
-		if (client->tail_length >= client->parser.need)
+		if (client->tail_length + 1 >= client->parser.need)	/* the CR behind the payload is looked at as soon as it comes */
 			input_tail(client);
 	}
 	if (size > 0 && client->state != CLIENT_CLOSING)

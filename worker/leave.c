@@ -154,19 +154,45 @@ leave_drain(struct worker *worker)
 	leave_arm(leave, 0);
 }
 
+/*
+ * max_connections was lowered: all workers see the same numbers and close their shares of what is too much, the first ones
+ * one more each, as far as the division leaves a rest.
+ */
+static uint64_t
+leave_share(const struct worker *worker, uint64_t most)
+{
+	uint64_t counts[MESH_MEMBERS_MAX], total = 0, over, rest, share = 0;
+	unsigned i;
+
+	for (i = 0; i < worker->role->workers; i++) {
+		counts[i] = worker->role->all_counters[i] == NULL ? 0 : COUNTERS_GET(worker->role->all_counters[i], connections);
+		total += counts[i];
+	}
+	if (total <= most)
+		return 0;
+	rest = over = total - most;
+	for (i = 0; i < worker->role->workers; i++)
+		rest -= over * counts[i] / total;
+	for (i = 0; i <= worker->role->index; i++) {
+		share = over * counts[i] / total;
+		if (rest > 0 && share < counts[i]) {
+			share++;
+			rest--;
+		}
+	}
+	return share;
+}
+
 void
 leave_trim_connections(struct worker *worker)
 {
-	uint64_t most = worker->config->max_connections > 0 ? (uint64_t)worker->config->max_connections : 0, total = 0, over;
 	struct client *client;
+	uint64_t over;
 	uint32_t i;
 
-	for (i = 0; i < worker->role->workers; i++)
-		if (worker->role->all_counters[i] != NULL)
-			total += COUNTERS_GET(worker->role->all_counters[i], connections);
-	if (worker->config->max_connections <= 0 || total <= most)
+	if (worker->config->max_connections <= 0)
 		return;
-	over = (total - most) * worker->client_count / total + 1;	/* our share, so that all workers together close enough */
+	over = leave_share(worker, (uint64_t)worker->config->max_connections);
 	for (i = 0; i < worker->clients_size && over > 0; i++)
 		if ((client = worker->clients[i].client) != NULL && client->state != CLIENT_CLOSING) {
 			client_error(client, "maximum connections exceeded");

@@ -31,14 +31,19 @@ worker_awake(struct worker *worker)
 		mesh_sleep_end(worker->mesh);
 }
 
-/* One drain within its budget. */
+/* One drain within its budget. What it put for sockets is written in between, so that no receiver looks slow who only was not served. */
 static void
 worker_drain_some(struct worker *worker)
 {
 	enum mesh_result result;
+	unsigned times = 0;
 
-	while ((result = mesh_drain(worker->mesh, WORKER_DRAIN_BUDGET)) == MESH_VIOLATION)
-		role_violation(worker->role, (unsigned)worker->mesh->violator, worker->mesh->violation);
+	do {
+		while ((result = mesh_drain(worker->mesh, WORKER_DRAIN_BUDGET)) == MESH_VIOLATION)
+			role_violation(worker->role, (unsigned)worker->mesh->violator, worker->mesh->violation);
+		if (result == MESH_BUDGET && worker->turn_output > WORKER_TURN_OUTPUT)
+			worker_commit(worker);
+	} while (result == MESH_BUDGET && ++times < WORKER_DRAIN_TIMES);
 	worker->behind = result == MESH_BUDGET;
 }
 

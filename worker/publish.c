@@ -94,6 +94,7 @@ publish_message(const struct client *client, const struct nats_command *command,
 	message->origin_index = client->index;
 	message->origin_generation = client->generation;
 	message->origin_member = client->worker->mesh->member;
+	message->passed_on = false;
 	message->origin = (void *)(uintptr_t)client;
 	message->blob = NULL;
 	message->blob_offset = 0;

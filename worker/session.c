@@ -81,15 +81,12 @@ session_start(struct client *client)
 void
 session_violation(struct client *client, enum closed_reason reason)
 {
-	char description[CLIENT_DESCRIPTION_MAX];
-	const char *user = client->connect != NULL && client->connect->user.length > 0 ? client->connect->user.at : NULL;
+	char description[CLIENT_DESCRIPTION_MAX], text[CLIENT_DESCRIPTION_MAX];
+	const char *login = client_login_text(client, text, sizeof(text));
 
 	COUNTERS_ADD(client->worker->counters, auth_failures, 1);
 	(void)client_description(client, description, sizeof(description));
-	if (user != NULL)
-		log_error("%s - authentication error - User \"%s\"", description, user);
-	else
-		log_error("%s - authentication error", description);
+	log_error("%s - authentication error%s%s", description, login == NULL ? "" : " - ", login == NULL ? "" : login);
 	client_error(client, "Authorization Violation");
 	client_close(client, reason);
 }
@@ -139,6 +136,8 @@ session_welcome(struct client *client)
 	int64_t protocol = connect->protocol;
 
 	client->state = CLIENT_ACTIVE;
+	if (!client->connected)
+		client_set_label(client);
 	client->connected = true;
 	session_wipe(client);
 	if (connect->new_account || connect->account.length > 0) {
@@ -147,11 +146,13 @@ session_welcome(struct client *client)
 	}
 	if (protocol < 0 || protocol > 1) {
 		client_error(client, "invalid client protocol");
+		client_log(LOG_LEVEL_ERROR, client, "invalid client protocol");
 		client_close(client, CLOSED_BAD_CLIENT_PROTOCOL_VERSION);
 		return;
 	}
 	if (client->no_responders && !client->headers) {
 		client_error(client, "no responders requires headers support");
+		client_log(LOG_LEVEL_ERROR, client, "no responders requires headers support");
 		client_close(client, CLOSED_NO_RESPONDERS_REQUIRES_HEADERS);
 		return;
 	}

@@ -187,6 +187,19 @@ subscribe_too_many_tokens(struct client *client, const struct nats_command *comm
 	    (int)command->sid_length, command->sid);
 }
 
+/* Not for each one of a flood. */
+static void
+subscribe_log_limit(const struct client *client)
+{
+	struct worker *worker = client->worker;
+	int64_t now = loop_now(worker->loop);
+
+	if (worker->limit_logged != 0 && now - worker->limit_logged < WORKER_LIMIT_LOG)
+		return;
+	worker->limit_logged = now;
+	client_log(LOG_LEVEL_ERROR, client, "maximum subscriptions exceeded");
+}
+
 /* False: refused, and the client knows. */
 static bool
 subscribe_check(struct client *client, const struct nats_command *command)
@@ -205,7 +218,7 @@ subscribe_check(struct client *client, const struct nats_command *command)
 		return false;
 	}
 	if (config->max_subscriptions > 0 && client->subscriptions.used >= (uint64_t)config->max_subscriptions) {
-		client_log(LOG_LEVEL_ERROR, client, "maximum subscriptions exceeded");
+		subscribe_log_limit(client);
 		client_error(client, "maximum subscriptions exceeded");
 		return false;
 	}
@@ -308,8 +321,6 @@ subscribe_unsub(struct client *client, const struct nats_command *command)
 		return;
 	if (command->max > 0 && command->max <= UINT32_MAX && (uint64_t)command->max > sub->delivered) {
 		sub->maximum = (uint32_t)command->max;
-		client_debug(client, "Deferring actual UNSUB(%.*s): %u max, %u received", (int)sub->entry.node->length,
-		    sub->entry.node->subject, sub->maximum, sub->delivered);
 		return;
 	}
 	subscribe_remove(client, sub);
@@ -342,6 +353,8 @@ subscribe_drop(struct client *client, uint32_t most)
 			table->slots[i - 1] = NULL;
 			table->used--;
 			dropped++;
+			if (client->trace && log_level_trace)
+				client_trace(client, "<->", "DELSUB", sub->sid, sub->sid_length);
 			broker_unsubscribe(worker->broker, client->account, &sub->entry);
 			memory_free(sub);
 		}

@@ -43,7 +43,8 @@ enum {
 	WORKER_READ_SIZE = 262144,	/* one buffer for all connections */
 	WORKER_UNAUTHENTICATED_READ = 4096,	/* and no more than this at once from who has not logged in */
 	WORKER_TURN_OUTPUT = 524288,	/* bytes for sockets after which what was read so far is committed and written */
-	WORKER_DRAIN_BUDGET = 8192,	/* records of one drain */
+	WORKER_DRAIN_BUDGET = 512,	/* records between two looks at what waits for the sockets ... */
+	WORKER_DRAIN_TIMES = 16,	/* ... and so many times that in one turn */
 	WORKER_REAP_SUBSCRIPTIONS = 20000,	/* subscriptions of closed connections removed in one turn */
 	CLIENT_DESCRIPTION_MAX = 2048,
 	CLIENT_ERROR_MAX = 8448		/* an -ERR text with a quoted subject */
@@ -51,6 +52,7 @@ enum {
 
 #define CLIENT_FIRST_PING (2 * LOOP_SECOND)	/* server.go firstClientPingInterval */
 #define CLIENT_RTT_INTERVAL (3600 * LOOP_SECOND)	/* const.go DEFAULT_RTT_MEASUREMENT_INTERVAL */
+#define WORKER_LIMIT_LOG (2 * LOOP_SECOND)	/* account.go defaultMaxSubLimitReportThreshold */
 #define CLIENT_STALL_SHORT (2 * LOOP_MILLISECOND)	/* client.go stallClientMinDuration */
 #define CLIENT_STALL_LONG (5 * LOOP_MILLISECOND)	/* client.go stallClientMaxDuration */
 
@@ -114,6 +116,7 @@ struct client {
 	uint64_t in_messages, in_bytes, out_messages, out_bytes;
 	struct nats_connect *connect;	/* texts of CONNECT for descriptions, NULL before; one block */
 	char *user;			/* as authd calls it, NULL: none */
+	char *label;			/* what the log adds to address and cid, from the first CONNECT on; NULL: nothing */
 	char nonce[16];			/* "" where none was given */
 	struct in6_addr address;	/* v4 as mapped */
 	uint16_t port;
@@ -171,12 +174,15 @@ struct worker {
 	struct monitor *monitor;	/* of monitor.c, NULL but in the watch worker */
 	struct loop_timer accept_timer, sample_timer;
 	uint64_t turns_sampled;
+	int64_t limit_logged;		/* when "maximum subscriptions exceeded" was logged last */
 	struct channel_frame *frame;	/* what was received last from master */
 	struct channel_frame *authd_frame;
 };
 
 /* describe.c: how a connection is called in the log, and traces. */
 const char *client_description(const struct client *, char *buffer, size_t size);	/* 127.0.0.1:1 - cid:5 - "v1:lang:name" */
+void client_set_label(struct client *);			/* from its CONNECT, before that is wiped */
+const char *client_login_text(const struct client *, char *buffer, size_t size);	/* User "name"; NULL: it brought no login */
 void client_address_text(const struct client *, char *buffer, size_t size);		/* without port */
 void client_log(enum log_level, const struct client *, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void client_trace(const struct client *, const char *direction, const char *verb, const char *text, size_t n);

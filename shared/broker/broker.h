@@ -55,6 +55,7 @@ struct broker_message {
 	uint8_t header_text_length, size_text_length;
 	uint32_t origin_index, origin_generation;	/* publishing connection, in the member it belongs to */
 	unsigned origin_member;
+	bool passed_on;			/* came over another member than the publisher's */
 	void *origin;			/* publishing connection if it is here, else NULL */
 };
 

@@ -224,8 +224,8 @@ broker_stall(struct broker *broker, const struct broker_message *message)
 	struct broker_stall_record stall = { message->origin_index, message->origin_generation };
 	uint8_t *body;
 
-	if (!(broker->up & UINT64_C(1) << message->origin_member))
-		return;
+	if (!(broker->up & UINT64_C(1) << message->origin_member) || message->passed_on)
+		return;		/* a record that was passed on names its publisher only by hearsay */
 	if ((body = mesh_put(broker->mesh, message->origin_member, BROKER_RECORD_STALL, sizeof(stall))) != NULL)
 		memcpy(body, &stall, sizeof(stall));
 }
@@ -359,6 +359,7 @@ publish_record(struct broker *broker, unsigned member, const uint8_t *body, size
 	if ((account = broker_granted(broker, envelope.account, member)) == NULL)
 		return false;
 	message.origin_member = envelope.hops == 0 ? member : envelope.origin_member;
+	message.passed_on = envelope.hops > 0;
 	if (blob != NULL) {
 		message.blob = blob;
 		message.blob_offset = (uint32_t)(message.payload - blob->data);
