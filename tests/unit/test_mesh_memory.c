@@ -2,8 +2,6 @@
  * mesh*.c where memory is short: each allocation of a scenario fails once (T5 of RELIABILITY 7). No process dies, nothing leaks, a
  * record is there or counted as lost, and the mesh goes on.  This file takes the place of base/memory.c.
  */
-#include <malloc.h>
-
 #include "base/memory.h"
 #include "mesh_helper.h"
 
