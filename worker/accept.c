@@ -188,18 +188,18 @@ accept_start(struct worker *worker)
 	accept_balance(worker);
 }
 
+/* The descriptors go even where they were never watched: a connection must not wait in a queue that nobody empties. */
 void
 accept_stop(struct worker *worker)
 {
 	struct role *role = worker->role;
 	unsigned i;
 
-	if (worker->listen_ios == NULL)
-		return;
 	loop_timer_stop(worker->loop, &worker->accept_timer);
 	for (i = 0; i < role->listener_count; i++)
-		if (role->listeners[i].kind == LISTENER_CLIENT) {
-			loop_io_remove(worker->loop, &worker->listen_ios[i]);
+		if (role->listeners[i].kind == LISTENER_CLIENT && role->listeners[i].fd != -1) {
+			if (worker->listen_ios != NULL)
+				loop_io_remove(worker->loop, &worker->listen_ios[i]);
 			(void)close(role->listeners[i].fd);
 			role->listeners[i].fd = -1;
 		}
