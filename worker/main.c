@@ -181,6 +181,9 @@ worker_init(struct worker *worker, struct role *role)
 	worker->broker = broker_create(role->mesh, &calls, !role->worker_config->no_sublist_cache);
 	CHECK(worker->loop != NULL && worker->read_buffer != NULL && worker->broker != NULL);
 	CHECK(broker_account(worker->broker, BROKER_ACCOUNT_GLOBAL) != NULL);
+	/* Every worker may speak for $G: one that starts while authd is away, or busy, has nobody to hear it from in time. */
+	for (unsigned member = 0; member < role->workers; member++)
+		broker_grant(worker->broker, BROKER_ACCOUNT_GLOBAL, member);
 	map_init_u64(&worker->rights);
 	LIST_INIT(&worker->held);
 	LIST_INIT(&worker->paused);
