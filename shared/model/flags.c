@@ -305,13 +305,24 @@ flags_word(struct flags *flags, const char *word)
 }
 
 static void
+flags_replace(char *text, char from, char to)
+{
+	while ((text = strchr(text, from)) != NULL)
+		*text++ = to;
+}
+
+static void
 flags_signal(struct flags *flags, const char *signal)
 {
 	const char *equals = strchr(signal, '='), *more = equals != NULL ? strchr(equals + 1, '=') : NULL;
+	char *words;
 
 	CHECK(signal[0] != '\0');
 	if (more != NULL) {
-		flags_refuse(flags, flags_format(flags, "invalid signal parameters: [%s]", more + 1));
+		words = arena_strdup(flags->arena, more + 1, strlen(more + 1));
+		if (words != NULL)
+			flags_replace(words, '=', ' ');
+		flags_refuse(flags, flags_format(flags, "invalid signal parameters: [%s]", words != NULL ? words : ""));
 		return;
 	}
 	flags->action = FLAGS_SIGNAL;
@@ -423,7 +434,8 @@ flags_cluster(struct options_build *build, const struct flags_fields *fields)
 	if (!options_url_parse(build, text, &url))
 		return options_format(build, "parse %s: invalid url", options_quote(build, text));
 	if (!options_split_host_port(build, url.host, &host, &port))
-		return options_format(build, "address %s: missing port in address", url.host);
+		return url.host[0] == '\0' ? "missing port in address"
+					   : options_format(build, "address %s: missing port in address", url.host);
 	if (!options_atoi(random ? "-1" : port, &number))
 		return "expected integer";
 	if (url.has_user && !url.has_password)

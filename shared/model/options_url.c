@@ -262,6 +262,18 @@ url_trim(struct options_build *build, const char *text)
 	return options_copy(build, text, length);
 }
 
+/* An url for messages: what stands before its last '@' is a secret. */
+static const char *
+url_hide_user(struct options_build *build, const char *url)
+{
+	const char *authority = strstr(url, "://"), *at = strrchr(url, '@');
+
+	if (at == NULL)
+		return url;
+	authority = authority != NULL && authority < at ? authority + 3 : url;
+	return options_format(build, "%.*s[REDACTED]%s", (int)(authority - url), url, at);
+}
+
 bool
 options_want_url(struct options_build *build, const struct conf_value *value, const char *type, char **text)
 {
@@ -274,7 +286,7 @@ options_want_url(struct options_build *build, const struct conf_value *value, co
 	*text = url_trim(build, written);
 	if (options_url_parse(build, *text, &url))
 		return true;
-	options_error(build, value, "error parsing %s url [%s]", type, options_quote(build, *text));
+	options_error(build, value, "error parsing %s url [%s]", type, options_quote(build, url_hide_user(build, *text)));
 	return false;
 }
 
@@ -297,7 +309,7 @@ options_want_urls(struct options_build *build, const struct conf_value *list, co
 		}
 		if (value->type == CONF_STRING && j < i) {
 			options_warning(build, value, "invalid use of field %s: Duplicate %s entry detected",
-			    options_quote(build, value->string), type);
+			    options_quote(build, url_hide_user(build, value->string)), type);
 			continue;
 		}
 		if (options_want_url(build, value, type, &text))

@@ -53,7 +53,8 @@ test_items(void **state)
 		{ "a: 4222#c", "key:a@1:0 string:4222#c@1:3 eof:@1:9" },
 		{ "include \"f\"", "include:f@1:9 eof:@1:11" },
 		{ "include = f",
-		    "include:=@1:8 error:Expected a top-level value to end with a new line, comment or EOF, but got 'f' instead.@1:11" },
+		    "include:=@1:8 error:Expected a top-level value to end with a new line, comment or EOF, "
+		    "but got 'f' instead.@1:11" },
 		{ "a: 1.2.3.4:5", "key:a@1:0 string:1.2.3.4:5@1:3 eof:@1:12" },
 		{ "a: -5.5", "key:a@1:0 float:-5.5@1:3 eof:@1:7" },
 		{ "a: YES", "key:a@1:0 bool:YES@1:3 eof:@1:6" },
