@@ -5,13 +5,10 @@
 #include "ipc/sandbox_layers.h"
 
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,44 +29,28 @@ static const struct call {
 	const char *name;
 	int number;
 	unsigned roles;
-	unsigned arguments;
-	struct argument argument[2];
+	unsigned arguments; /* looked at: none or one */
+	struct argument argument;
 } calls[] = {
 #define ANY \
 	0, \
 	{ \
-		{ \
-			0 \
-		} \
+		0 \
 	}
 #define EQUAL(n, value) \
 	1, \
 	{ \
-		{ \
-			COMPARE_EQUAL, n, value, 0 \
-		} \
-	}
-#define EQUAL2(n, value, m, other) \
-	2, \
-	{ \
-		{ COMPARE_EQUAL, n, value, 0 }, \
-		{ \
-			COMPARE_EQUAL, m, other, 0 \
-		} \
+		COMPARE_EQUAL, n, value, 0 \
 	}
 #define MASKED(n, mask, value) \
 	1, \
 	{ \
-		{ \
-			COMPARE_MASKED, n, value, mask \
-		} \
+		COMPARE_MASKED, n, value, mask \
 	}
 #define OWN(n) \
 	1, \
 	{ \
-		{ \
-			COMPARE_OWN, n, 0, 0 \
-		} \
+		COMPARE_OWN, n, 0, 0 \
 	}
 #define CALL(name, roles, arguments, reason) { #name, SCMP_SYS(name), roles, arguments },
 #define DENY(name)
@@ -107,12 +88,10 @@ compare(const struct argument *argument)
 static int
 add_rule(scmp_filter_ctx filter, const struct call *call)
 {
-	struct scmp_arg_cmp comparisons[2];
+	struct scmp_arg_cmp comparison = compare(&call->argument);
 
-	CHECK(call->arguments <= 2);
-	for (unsigned i = 0; i < call->arguments; i++)
-		comparisons[i] = compare(&call->argument[i]);
-	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->arguments, comparisons);
+	CHECK(call->arguments <= 1);
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call->number, call->arguments, &comparison);
 }
 
 /* Loads and frees it; result is 0 or the negative number of an error before. */
