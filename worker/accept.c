@@ -16,9 +16,9 @@
 #include "base/memory.h"
 
 enum {
-	ACCEPT_SLACK = 2,	/* connections that a worker may have more than another ... */
-	ACCEPT_SHARE = 50,	/* ... plus one for so many that the other has */
-	ACCEPT_BURST = 64	/* taken in one go */
+	ACCEPT_SLACK = 2,  /* connections that a worker may have more than another ... */
+	ACCEPT_SHARE = 50, /* ... plus one for so many that the other has */
+	ACCEPT_BURST = 64  /* taken in one go */
 };
 
 #define ACCEPT_PATIENCE (50 * LOOP_MILLISECOND)

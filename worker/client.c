@@ -164,7 +164,8 @@ client_overrun(struct client *client)
 
 	COUNTERS_ADD(worker->counters, slow_consumers, 1);
 	COUNTERS_ADD(worker->counters, slow_consumers_pending, 1);
-	client_log(LOG_LEVEL_NOTICE, client, "Slow Consumer Detected: MaxPending of %lld Exceeded", (long long)worker->config->max_pending);
+	client_log(LOG_LEVEL_NOTICE, client, "Slow Consumer Detected: MaxPending of %lld Exceeded",
+	    (long long)worker->config->max_pending);
 	client_close(client, CLOSED_SLOW_CONSUMER_PENDING_BYTES);
 }
 
@@ -218,7 +219,8 @@ client_watch(struct client *client)
 
 	if (client->state == CLIENT_CLOSING)
 		return;
-	if (client->state != CLIENT_ASKED && !client->paused && !client->worker->draining && !loop_timer_is_set(&client->stall_timer))
+	if (client->state != CLIENT_ASKED && !client->paused && !client->worker->draining &&
+	    !loop_timer_is_set(&client->stall_timer))
 		events |= LOOP_READ;
 	if (client->write_blocked)
 		events |= LOOP_WRITE;
@@ -251,9 +253,7 @@ client_flush(struct client *client)
 			client_watch(client);
 		}
 		break;
-	case OUTPUT_FAILED:
-		client_close(client, CLOSED_WRITE_ERROR);
-		break;
+	case OUTPUT_FAILED: client_close(client, CLOSED_WRITE_ERROR); break;
 	}
 }
 
@@ -330,7 +330,8 @@ client_reap_subscriptions(struct worker *worker)
 	return true;
 }
 
-/* Last words, as far as the socket takes them; then input that nobody reads is thrown away, so that the kernel sends no reset before them. */
+/* Last words, as far as the socket takes them; then input that nobody reads is thrown away, so that the kernel sends no reset
+ * before them. */
 static void
 client_hang_up(struct client *client)
 {

@@ -87,7 +87,8 @@ deliver_put_long(struct client *client, const struct subscription *sub, struct b
 	return output_copy(output, headers ? "HMSG " : "MSG ", headers ? 5 : 4) &&
 	    output_copy(output, message->subject, message->subject_length) && output_copy(output, " ", 1) &&
 	    output_copy(output, sub->sid, sub->sid_length) && output_copy(output, " ", 1) &&
-	    (message->reply == NULL || (output_copy(output, message->reply, message->reply_length) && output_copy(output, " ", 1))) &&
+	    (message->reply == NULL ||
+		(output_copy(output, message->reply, message->reply_length) && output_copy(output, " ", 1))) &&
 	    (!headers || (output_copy(output, message->header_text, message->header_text_length) && output_copy(output, " ", 1))) &&
 	    output_copy(output, size_text, n) && output_copy(output, "\r\n", 2) &&
 	    output_copy(output, message->payload + skip, message->total_size - skip) && output_copy(output, "\r\n", 2);
@@ -133,7 +134,8 @@ deliver_trace(const struct client *client, const struct subscription *sub, const
 		return;
 	end = deliver_line(sub, message, headers, line);
 	client_trace(client, "->>", "", (const char *)line, (size_t)(end - line) - 2);
-	client_trace_payload(client, "->>", message->payload + skip, headers ? message->header_size : 0, message->total_size - skip);
+	client_trace_payload(
+	    client, "->>", message->payload + skip, headers ? message->header_size : 0, message->total_size - skip);
 }
 
 /* The receiver has more than three quarters of what may wait: the publisher is held for a moment. */
@@ -161,13 +163,15 @@ deliver_stall(void *arg, uint32_t index, uint32_t generation)
 }
 
 static bool
-deliver_permitted(struct worker *worker, struct client *client, const struct subscription *sub, const struct broker_message *message)
+deliver_permitted(
+    struct worker *worker, struct client *client, const struct subscription *sub, const struct broker_message *message)
 {
 	const struct sublist_queue *queue = sub->entry.queue;
 
 	(void)worker;
-	return client->permissions == NULL || !permission_delivery_denied(client->permissions, message->subject, message->subject_length,
-	    queue == NULL ? NULL : queue->name->text, queue == NULL ? 0 : queue->name->length);
+	return client->permissions == NULL ||
+	    !permission_delivery_denied(client->permissions, message->subject, message->subject_length,
+		queue == NULL ? NULL : queue->name->text, queue == NULL ? 0 : queue->name->length);
 }
 
 /* Is it the client's own message, here or come back over another worker that a queue group was drawn in? */
@@ -206,7 +210,8 @@ deliver_message(void *arg, struct sublist_sub *entry, struct broker_message *mes
 	client->out_messages++;
 	client->out_bytes += client->headers ? message->total_size : message->total_size - message->header_size;
 	COUNTERS_ADD(worker->counters, out_messages, 1);
-	COUNTERS_ADD(worker->counters, out_bytes, client->headers ? message->total_size : message->total_size - message->header_size);
+	COUNTERS_ADD(
+	    worker->counters, out_bytes, client->headers ? message->total_size : message->total_size - message->header_size);
 	worker->turn_output += client->output.pending - before;
 	client_touch(client);
 	if (client->output.pending > (size_t)worker->config->max_pending) {
@@ -214,7 +219,8 @@ deliver_message(void *arg, struct sublist_sub *entry, struct broker_message *mes
 		return true;
 	}
 	if (client->replies != NULL && message->reply != NULL)
-		permission_replies_add(client->replies, client->permissions, message->reply, message->reply_length, loop_now(worker->loop));
+		permission_replies_add(
+		    client->replies, client->permissions, message->reply, message->reply_length, loop_now(worker->loop));
 	if (client->trace && log_level_trace)
 		deliver_trace(client, sub, message);
 	return true;

@@ -14,8 +14,8 @@
 #include "base/text.h"
 
 enum {
-	DESCRIBE_PART_MAX = 768,	/* bytes shown of program or login */
-	DESCRIBE_QUOTED_MAX = 1024	/* of its quoted form */
+	DESCRIBE_PART_MAX = 768,   /* bytes shown of program or login */
+	DESCRIBE_QUOTED_MAX = 1024 /* of its quoted form */
 };
 
 void
@@ -165,7 +165,7 @@ client_trace_payload(const struct client *client, const char *direction, const u
 	if ((quoted = memory_alloc(room)) == NULL)
 		return;
 	(void)text_escape(quoted, room, payload, shown);
-	log_at(LOG_LEVEL_TRACE, "%s - %s MSG_PAYLOAD: [\"%s%s\"]", client_description(client, description, sizeof(description)), direction,
-	    quoted, shown < n ? "..." : "");
+	log_at(LOG_LEVEL_TRACE, "%s - %s MSG_PAYLOAD: [\"%s%s\"]", client_description(client, description, sizeof(description)),
+	    direction, quoted, shown < n ? "..." : "");
 	memory_free(quoted);
 }

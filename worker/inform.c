@@ -9,7 +9,7 @@
 
 enum {
 	INFORM_SIZE = 16384,
-	INFORM_API_LEVEL = 5	/* of JetStream; nats-server says so with JetStream off, too (jetstream_versioning.go) */
+	INFORM_API_LEVEL = 5 /* of JetStream; nats-server says so with JetStream off, too (jetstream_versioning.go) */
 };
 
 static void

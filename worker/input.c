@@ -124,9 +124,7 @@ input_refuse(struct client *client, enum nats_result result, const struct nats_l
 	struct nats_error error;
 
 	switch (result) {
-	case NATS_UNKNOWN_OPERATION:
-		input_unknown(client, limits, data, size);
-		break;
+	case NATS_UNKNOWN_OPERATION: input_unknown(client, limits, data, size); break;
 	case NATS_CONTROL_LINE:
 		client_error(client, "maximum control line exceeded");
 		client_log(LOG_LEVEL_ERROR, client, "maximum control line exceeded");
@@ -138,16 +136,13 @@ input_refuse(struct client *client, enum nats_result result, const struct nats_l
 		client_error(client, "Maximum Payload Violation");
 		client_close(client, CLOSED_MAX_PAYLOAD_EXCEEDED);
 		break;
-	case NATS_AUTHORIZATION:
-		session_violation(client, CLOSED_AUTHENTICATION_VIOLATION);
-		break;
+	case NATS_AUTHORIZATION: session_violation(client, CLOSED_AUTHENTICATION_VIOLATION); break;
 	case NATS_BAD_ARGUMENTS:
 		input_log_problem(client, limits, data, size);
 		client_close(client, CLOSED_PROTOCOL_VIOLATION);
 		break;
 	case NATS_COMMAND:
-	case NATS_MORE:
-		CHECK(false);
+	case NATS_MORE: CHECK(false);
 	}
 }
 
@@ -340,7 +335,7 @@ input_ready(struct client *client)
 
 	if (worker->behind)
 		return;
-	if (worker->mesh->overflow_bytes > 0) {	/* some ring is full: what is read now would only wait elsewhere */
+	if (worker->mesh->overflow_bytes > 0) { /* some ring is full: what is read now would only wait elsewhere */
 		if (!client->paused) {
 			client->paused = true;
 			LIST_INSERT_HEAD(&worker->paused, client, paused_link);
@@ -365,7 +360,7 @@ input_ready(struct client *client)
 			into_tail = size;
 		client->tail_length += (uint32_t)into_tail;
 		size -= into_tail;
-		if (client->tail_length + 1 >= client->parser.need)	/* the CR behind the payload is looked at as soon as it comes */
+		if (client->tail_length + 1 >= client->parser.need) /* the CR behind the payload is looked at as soon as it comes */
 			input_tail(client);
 	}
 	if (size > 0 && client->state != CLIENT_CLOSING)

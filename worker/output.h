@@ -15,27 +15,27 @@
 #include "base/check.h"
 
 enum {
-	OUTPUT_COPY_MAX = 4096,		/* payloads above this are referenced, not copied */
-	OUTPUT_RESERVE_MAX = 32768	/* the largest stretch output_reserve gives */
+	OUTPUT_COPY_MAX = 4096,    /* payloads above this are referenced, not copied */
+	OUTPUT_RESERVE_MAX = 32768 /* the largest stretch output_reserve gives */
 };
 
 struct output_part {
 	struct output_part *next;
 	struct blob *blob;
-	uint32_t start;		/* first byte not yet written */
-	uint32_t end;		/* one past the last byte filled */
-	bool appendable;	/* this output alone fills the blob */
+	uint32_t start;  /* first byte not yet written */
+	uint32_t end;    /* one past the last byte filled */
+	bool appendable; /* this output alone fills the blob */
 };
 
 struct output {
 	struct output_part *first, *last;
-	size_t pending;		/* bytes in all parts */
+	size_t pending; /* bytes in all parts */
 };
 
 enum output_result {
-	OUTPUT_DONE,		/* all is written */
-	OUTPUT_BLOCKED,		/* the socket takes no more now */
-	OUTPUT_FAILED		/* errno tells why; the connection is of no use any more */
+	OUTPUT_DONE,    /* all is written */
+	OUTPUT_BLOCKED, /* the socket takes no more now */
+	OUTPUT_FAILED   /* errno tells why; the connection is of no use any more */
 };
 
 /* A new last part with room for at least n bytes; false when memory is out. */

@@ -27,8 +27,9 @@ publish_allowed(struct client *client, const struct nats_command *command)
 {
 	bool system = client->account->number == BROKER_ACCOUNT_SYSTEM;
 
-	if (client->permissions != NULL && !permission_publish_or_reply(client->permissions, client->replies, command->subject,
-	    command->subject_length, loop_now(client->worker->loop))) {
+	if (client->permissions != NULL &&
+	    !permission_publish_or_reply(
+		client->permissions, client->replies, command->subject, command->subject_length, loop_now(client->worker->loop))) {
 		publish_refuse(client, " to", "Subject", command->subject, command->subject_length);
 		return false;
 	}
@@ -55,8 +56,8 @@ publish_is_own(void *client, const struct sublist_sub *entry)
 static void
 publish_no_responders(struct client *client, const struct nats_command *command)
 {
-	const struct subscription *sub = (const void *)broker_find(client->worker->broker, client->account, command->reply,
-	    command->reply_length, publish_is_own, client);
+	const struct subscription *sub = (const void *)broker_find(
+	    client->worker->broker, client->account, command->reply, command->reply_length, publish_is_own, client);
 	char line[64];
 	unsigned size = 32 + command->subject_length;
 	int n;

@@ -118,7 +118,7 @@ static void
 session_wipe(struct client *client)
 {
 	struct nats_text *const secrets[] = { &client->connect->pass, &client->connect->auth_token, &client->connect->jwt,
-	    &client->connect->sig, &client->connect->nkey, &client->connect->proxy_sig };
+		&client->connect->sig, &client->connect->nkey, &client->connect->proxy_sig };
 	size_t i;
 
 	for (i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
@@ -225,7 +225,8 @@ session_connect(struct client *client, const struct nats_command *command)
 	else
 		connect = *client->connect;
 	arena = arena_create((size_t)command->argument_length * 64 + 65536);
-	parsed = arena != NULL && nats_connect_parse(arena, command->argument, command->argument_length, &connect, error, sizeof(error));
+	parsed =
+	    arena != NULL && nats_connect_parse(arena, command->argument, command->argument_length, &connect, error, sizeof(error));
 	if (!parsed || !session_take(client, &connect)) {
 		arena_free(arena);
 		client_log(LOG_LEVEL_ERROR, client, "%s", parsed ? "out of memory" : error);
@@ -382,12 +383,8 @@ session_revoke_one(struct client *client, void *arg)
 	if (client->login != revoke->login || !client->connected)
 		return;
 	switch ((enum revoke_action)revoke->action) {
-	case REVOKE_CLOSE:
-		client_close(client, CLOSED_AUTHENTICATION_VIOLATION);
-		return;
-	case REVOKE_VIOLATION:
-		session_violation(client, CLOSED_AUTHENTICATION_VIOLATION);
-		return;
+	case REVOKE_CLOSE: client_close(client, CLOSED_AUTHENTICATION_VIOLATION); return;
+	case REVOKE_VIOLATION: session_violation(client, CLOSED_AUTHENTICATION_VIOLATION); return;
 	case REVOKE_PERMISSIONS:
 		if (session_set_permissions(client, revoke->permissions))
 			session_check_subscriptions(client);

@@ -164,8 +164,8 @@ subscribe_refuse(struct client *client, const struct nats_command *command)
 	if (command->queue == NULL) {
 		(void)snprintf(text, sizeof(text), "Permissions Violation for Subscription to %s", subject);
 		client_error(client, text);
-		client_log(LOG_LEVEL_ERROR, client, "Subscription Violation - Subject %s, SID %.*s", subject, (int)command->sid_length,
-		    command->sid);
+		client_log(LOG_LEVEL_ERROR, client, "Subscription Violation - Subject %s, SID %.*s", subject,
+		    (int)command->sid_length, command->sid);
 		return;
 	}
 	(void)text_quote(queue, sizeof(queue), command->queue, command->queue_length);
@@ -206,8 +206,9 @@ subscribe_check(struct client *client, const struct nats_command *command)
 {
 	const struct worker_config *config = client->worker->config;
 
-	if ((client->permissions != NULL && !permission_subscribe(client->permissions, command->subject, command->subject_length,
-	    command->queue, command->queue_length)) ||
+	if ((client->permissions != NULL &&
+		!permission_subscribe(
+		    client->permissions, command->subject, command->subject_length, command->queue, command->queue_length)) ||
 	    (command->queue != NULL && subject_is_reserved_queue(command->queue, command->queue_length))) {
 		subscribe_refuse(client, command);
 		return false;
@@ -248,8 +249,9 @@ subscribe_create(struct client *client, const struct nats_command *command)
 	sub->client = client;
 	sub->sid_length = (uint16_t)command->sid_length;
 	memcpy(sub->sid, command->sid, command->sid_length);
-	sub->check_deny = client->permissions != NULL && permission_deny_on_delivery(client->permissions, command->subject,
-	    command->subject_length, command->queue, command->queue_length);
+	sub->check_deny = client->permissions != NULL &&
+	    permission_deny_on_delivery(
+		client->permissions, command->subject, command->subject_length, command->queue, command->queue_length);
 	return sub;
 }
 
@@ -334,7 +336,8 @@ subscribe_finish(struct worker *worker)
 
 	for (i = 0; i < worker->finished_count; i++) {
 		sub = worker->finished[i];
-		client_debug(sub->client, "Auto-unsubscribe limit of %u reached for sid '%.*s'", sub->maximum, sub->sid_length, sub->sid);
+		client_debug(
+		    sub->client, "Auto-unsubscribe limit of %u reached for sid '%.*s'", sub->maximum, sub->sid_length, sub->sid);
 		subscribe_remove(sub->client, sub);
 	}
 	worker->finished_count = 0;
@@ -358,7 +361,7 @@ subscribe_drop(struct client *client, uint32_t most)
 			broker_unsubscribe(worker->broker, client->account, &sub->entry);
 			memory_free(sub);
 		}
-	table->size = i;	/* no look-up comes any more: all is dropped now, or the connection is closing */
+	table->size = i; /* no look-up comes any more: all is dropped now, or the connection is closing */
 	COUNTERS_SUB(worker->counters, subscriptions, dropped);
 	if (table->used == 0)
 		(void)table_resize(table, 0);

@@ -257,7 +257,8 @@ revoke_one(const struct login *old, const struct logins *fresh, unsigned *hashes
 	else if (now->connection_types != 0 && (now->connection_types & CONNECTION_STANDARD) == 0)
 		revoke_all(old->number, REVOKE_VIOLATION, 0);
 	else if (!same_password(old->password, now->password, hashes))
-		revoke_all(old->number, old->kind == LOGIN_SINGLE && now->kind == LOGIN_SINGLE ? REVOKE_CLOSE : REVOKE_VIOLATION, 0);
+		revoke_all(
+		    old->number, old->kind == LOGIN_SINGLE && now->kind == LOGIN_SINGLE ? REVOKE_CLOSE : REVOKE_VIOLATION, 0);
 	else if (now->number != old->number)
 		revoke_all(old->number, REVOKE_CLOSE, 0);
 	else if (now->permissions != old->permissions)

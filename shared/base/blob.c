@@ -8,12 +8,12 @@
 #include "base/memory.h"
 
 enum {
-	BLOB_CLASS_FIRST = 9,	/* 512 bytes */
-	BLOB_CLASS_LAST = 21,	/* 2 MiB */
+	BLOB_CLASS_FIRST = 9, /* 512 bytes */
+	BLOB_CLASS_LAST = 21, /* 2 MiB */
 	BLOB_CLASS_NONE = 255
 };
 
-#define BLOB_IDLE_MAX ((size_t)16 << 20)	/* the free lists never keep more than this */
+#define BLOB_IDLE_MAX ((size_t)16 << 20) /* the free lists never keep more than this */
 #define BLOB_SIZE_MAX ((size_t)1 << 30)
 
 struct blob_free {
@@ -62,7 +62,7 @@ blob_create(size_t size)
 		return NULL;
 	blob->references = 1;
 	blob->capacity = (uint32_t)(bytes - sizeof(*blob));
-	blob->size_class = (uint8_t)class;
+	blob->size_class = (uint8_t) class;
 	blob_used += bytes;
 	CHECK(blob->capacity >= size);
 	return blob;
@@ -110,7 +110,7 @@ blob_trim(size_t keep)
 	struct blob_free *free_blob;
 	unsigned class;
 
-	for (class = BLOB_CLASS_LAST; class >= BLOB_CLASS_FIRST && blob_idle > keep; class--)
+	for (class = BLOB_CLASS_LAST; class >= BLOB_CLASS_FIRST && blob_idle > keep; class --)
 		while ((free_blob = blob_lists[class]) != NULL && blob_idle > keep) {
 			blob_lists[class] = free_blob->next;
 			blob_idle -= (size_t)1 << class;

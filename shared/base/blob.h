@@ -12,7 +12,7 @@
 
 struct blob {
 	uint32_t references;
-	uint32_t capacity;	/* bytes usable in data */
+	uint32_t capacity; /* bytes usable in data */
 	uint8_t size_class;
 	uint8_t data[] __attribute__((aligned(16)));
 };

@@ -24,9 +24,9 @@
 #include "model/sublist.h"
 
 enum {
-	BROKER_COPY_MAX = 4096,		/* payloads above this are kept in a blob and referenced */
-	BROKER_ACCOUNT_GLOBAL = 1,	/* $G */
-	BROKER_ACCOUNT_SYSTEM = 2,	/* $SYS */
+	BROKER_COPY_MAX = 4096,    /* payloads above this are kept in a blob and referenced */
+	BROKER_ACCOUNT_GLOBAL = 1, /* $G */
+	BROKER_ACCOUNT_SYSTEM = 2, /* $SYS */
 	BROKER_ACCOUNTS_MAX = 1 << 20,
 	BROKER_SUBJECT_MAX = 65535,
 	BROKER_QUEUE_MAX = 4096,
@@ -37,33 +37,33 @@ enum {
 enum broker_record {
 	BROKER_RECORD_MESSAGE = 1,
 	BROKER_RECORD_INTEREST = 2,
-	BROKER_RECORD_SYNCED = 3,	/* all interest of the sender has been told */
-	BROKER_RECORD_STALL = 4		/* a receiver is slow: hold the publishing connection for a moment */
+	BROKER_RECORD_SYNCED = 3, /* all interest of the sender has been told */
+	BROKER_RECORD_STALL = 4   /* a receiver is slow: hold the publishing connection for a moment */
 };
 
 /* One message on its way. All pointers are valid during the call only, but for the blob, which may be held. */
 struct broker_message {
 	const char *subject;
-	const char *reply;		/* NULL: none */
-	const char *header_text;	/* header size as the publisher wrote it; NULL: no header */
-	const char *size_text;		/* total size as the publisher wrote it */
-	const uint8_t *payload;		/* header block, then data; total_size bytes */
-	struct blob *blob;		/* holds payload, or NULL */
-	uint32_t blob_offset;		/* of payload in blob */
+	const char *reply;       /* NULL: none */
+	const char *header_text; /* header size as the publisher wrote it; NULL: no header */
+	const char *size_text;   /* total size as the publisher wrote it */
+	const uint8_t *payload;  /* header block, then data; total_size bytes */
+	struct blob *blob;       /* holds payload, or NULL */
+	uint32_t blob_offset;    /* of payload in blob */
 	uint32_t subject_length, reply_length;
 	uint32_t header_size, total_size;
 	uint8_t header_text_length, size_text_length;
-	uint32_t origin_index, origin_generation;	/* publishing connection, in the member it belongs to */
+	uint32_t origin_index, origin_generation; /* publishing connection, in the member it belongs to */
 	unsigned origin_member;
-	bool passed_on;			/* came over another member than the publisher's */
-	void *origin;			/* publishing connection if it is here, else NULL */
+	bool passed_on; /* came over another member than the publisher's */
+	void *origin;   /* publishing connection if it is here, else NULL */
 };
 
 struct broker_account {
 	uint32_t number;
 	struct sublist *list;
-	uint64_t granted;		/* bit m: member m may speak for this account */
-	uint64_t changes;		/* of its interest; what was matched before the last one is void */
+	uint64_t granted; /* bit m: member m may speak for this account */
+	uint64_t changes; /* of its interest; what was matched before the last one is void */
 };
 
 struct broker;
@@ -84,7 +84,8 @@ struct broker_calls {
 struct broker *broker_create(struct mesh *, const struct broker_calls *, bool cached);
 void broker_free(struct broker *);
 
-/* The account of that number, made when new. Accounts are never removed while the process lives. NULL: out of memory or out of range. */
+/* The account of that number, made when new. Accounts are never removed while the process lives. NULL: out of memory or out of
+ * range. */
 struct broker_account *broker_account(struct broker *, uint32_t number);
 
 /* authd says that member may speak for the account. */

@@ -126,8 +126,8 @@ broker_granted(struct broker *broker, uint32_t number, unsigned member)
 
 /* A subject too long for one record of a small ring. */
 static void
-interest_tell_long(struct broker *broker, unsigned member, const struct broker_interest *interest, const char *subject,
-    const char *queue)
+interest_tell_long(
+    struct broker *broker, unsigned member, const struct broker_interest *interest, const char *subject, const char *queue)
 {
 	struct iovec pieces[] = {
 		{ (void *)(uintptr_t)interest, sizeof(*interest) },
@@ -235,7 +235,8 @@ interest_record(struct broker *broker, unsigned member, const uint8_t *body, siz
 	memcpy(&interest, body, sizeof(interest));
 	if (!bytes_add(sizeof(interest) + (size_t)interest.subject_length, interest.queue_length, &total) || total != length)
 		return false;
-	if (interest.subject_length == 0 || interest.subject_length > BROKER_SUBJECT_MAX || interest.queue_length > BROKER_QUEUE_MAX)
+	if (interest.subject_length == 0 || interest.subject_length > BROKER_SUBJECT_MAX ||
+	    interest.queue_length > BROKER_QUEUE_MAX)
 		return false;
 	if ((account = broker_granted(broker, interest.account, member)) == NULL)
 		return false;
@@ -245,13 +246,13 @@ interest_record(struct broker *broker, unsigned member, const uint8_t *body, siz
 		return false;
 	account->changes++;
 	if (interest.queue_length > 0)
-		status = sublist_remote_queue(account->list, subject, interest.subject_length, queue, interest.queue_length, member,
-		    interest.weight);
+		status = sublist_remote_queue(
+		    account->list, subject, interest.subject_length, queue, interest.queue_length, member, interest.weight);
 	else if (interest.weight > 0)
 		status = sublist_remote_add(account->list, subject, interest.subject_length, member);
 	else
 		status = sublist_remote_remove(account->list, subject, interest.subject_length, member);
-	CHECK(status != SUBLIST_NO_MEMORY);	/* without it the interest map would lie: start anew */
+	CHECK(status != SUBLIST_NO_MEMORY); /* without it the interest map would lie: start anew */
 	return status == SUBLIST_OK;
 }
 
@@ -271,8 +272,8 @@ interest_tell_node(void *arg, struct sublist_node *node)
 		interest_tell(walk->broker, walk->member, walk->account, node->subject, node->length, NULL, 0, 1);
 	for (queue = node->queues; queue != NULL; queue = queue->next)
 		if (queue->local_count > 0)
-			interest_tell(walk->broker, walk->member, walk->account, node->subject, node->length,
-			    queue->name->text, queue->name->length, queue->local_count);
+			interest_tell(walk->broker, walk->member, walk->account, node->subject, node->length, queue->name->text,
+			    queue->name->length, queue->local_count);
 	return true;
 }
 
@@ -347,10 +348,8 @@ broker_record(struct broker *broker, unsigned member, uint16_t kind, const uint8
 	CHECK_OBJ(broker, BROKER_MAGIC);
 	CHECK(member < MESH_MEMBERS_MAX);
 	switch ((enum broker_record)kind) {
-	case BROKER_RECORD_MESSAGE:
-		return publish_record(broker, member, body, length, blob);
-	case BROKER_RECORD_INTEREST:
-		return interest_record(broker, member, body, length);
+	case BROKER_RECORD_MESSAGE: return publish_record(broker, member, body, length, blob);
+	case BROKER_RECORD_INTEREST: return interest_record(broker, member, body, length);
 	case BROKER_RECORD_SYNCED:
 		if (length != 0 || (broker->synced & UINT64_C(1) << member))
 			return false;

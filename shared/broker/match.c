@@ -14,7 +14,7 @@ enum { MEMO_ENTRIES = 256, MEMO_NODES = 4, MEMO_SUBJECT_MAX = 64 };
 struct broker_memo {
 	const struct broker_account *account;
 	uint64_t changes;
-	struct sublist_result result;		/* its nodes are those below */
+	struct sublist_result result; /* its nodes are those below */
 	struct sublist_node *nodes[MEMO_NODES];
 	uint32_t length;
 	char subject[MEMO_SUBJECT_MAX];
@@ -50,7 +50,8 @@ memo_same(const char *a, const char *b, size_t n)
 	size_t at;
 
 	if (n < 8)
-		return n >= 4 ? memo_load(a, 4) == memo_load(b, 4) && memo_load(a + n - 4, 4) == memo_load(b + n - 4, 4) : memcmp(a, b, n) == 0;
+		return n >= 4 ? memo_load(a, 4) == memo_load(b, 4) && memo_load(a + n - 4, 4) == memo_load(b + n - 4, 4)
+			      : memcmp(a, b, n) == 0;
 	for (at = 0; at + 8 <= n; at += 8)
 		if (memo_load(a + at, 8) != memo_load(b + at, 8))
 			return false;
@@ -94,7 +95,8 @@ match_known(struct broker *broker, const struct broker_account *account, const c
 	if (n == 0 || n > MEMO_SUBJECT_MAX)
 		return NULL;
 	memo = &broker->memos[memo_place(subject, n)];
-	if (memo->account != account || memo->changes != account->changes || memo->length != n || !memo_same(memo->subject, subject, n))
+	if (memo->account != account || memo->changes != account->changes || memo->length != n ||
+	    !memo_same(memo->subject, subject, n))
 		return NULL;
 	return &memo->result;
 }

@@ -225,7 +225,7 @@ broker_stall(struct broker *broker, const struct broker_message *message)
 	uint8_t *body;
 
 	if (!(broker->up & UINT64_C(1) << message->origin_member) || message->passed_on)
-		return;		/* a record that was passed on names its publisher only by hearsay */
+		return; /* a record that was passed on names its publisher only by hearsay */
 	if ((body = mesh_put(broker->mesh, message->origin_member, BROKER_RECORD_STALL, sizeof(stall))) != NULL)
 		memcpy(body, &stall, sizeof(stall));
 }
@@ -233,7 +233,7 @@ broker_stall(struct broker *broker, const struct broker_message *message)
 /* ---- a record from another member ---- */
 
 struct publish_queues {
-	const uint8_t *names;		/* u16 length and bytes each */
+	const uint8_t *names; /* u16 length and bytes each */
 	size_t length;
 	uint32_t count;
 };
@@ -283,7 +283,8 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	message->origin = NULL;
 	message->subject = (const char *)bytes_data(&reader, envelope->subject_length);
 	message->reply = envelope->reply_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->reply_length);
-	message->header_text = envelope->header_text_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->header_text_length);
+	message->header_text =
+	    envelope->header_text_length == 0 ? NULL : (const char *)bytes_data(&reader, envelope->header_text_length);
 	message->size_text = (const char *)bytes_data(&reader, envelope->size_text_length);
 	queues->names = bytes_data(&reader, envelope->queues_length);
 	queues->length = envelope->queues_length;
@@ -300,12 +301,12 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 	message->origin_index = envelope->origin_index;
 	message->origin_generation = envelope->origin_generation;
 	if (envelope->reply_length > BROKER_SUBJECT_MAX || envelope->header_size > envelope->total_size ||
-	    (envelope->header_size > 0) != (message->header_text != NULL) ||
-	    envelope->plain > 1 || envelope->hops > BROKER_HOPS_MAX || envelope->origin_member >= MESH_MEMBERS_MAX)
+	    (envelope->header_size > 0) != (message->header_text != NULL) || envelope->plain > 1 ||
+	    envelope->hops > BROKER_HOPS_MAX || envelope->origin_member >= MESH_MEMBERS_MAX)
 		return false;
 	if (!publish_size_agrees(message->size_text, message->size_text_length, message->total_size) ||
 	    (message->header_text != NULL &&
-	    !publish_size_agrees(message->header_text, message->header_text_length, message->header_size)))
+		!publish_size_agrees(message->header_text, message->header_text_length, message->header_size)))
 		return false;
 	if (!publish_queues_valid(queues))
 		return false;
@@ -314,8 +315,8 @@ publish_parse(const uint8_t *body, size_t length, struct broker_envelope *envelo
 
 /* A queue group drawn for us: one local member of it, or, where they have all gone meanwhile, one elsewhere. */
 static void
-publish_queue_here(struct broker *broker, struct broker_account *account, struct broker_message *message, struct broker_group *group,
-    unsigned hops)
+publish_queue_here(struct broker *broker, struct broker_account *account, struct broker_message *message,
+    struct broker_group *group, unsigned hops)
 {
 	if (group_deliver_here(broker, group, message) || hops >= BROKER_HOPS_MAX)
 		return;

@@ -30,7 +30,7 @@ struct panic_page {
 	_Alignas(8) uint32_t magic; /* PANIC_MAGIC once complete, written last */
 	uint32_t signal_number;
 	uint64_t address; /* of the fault */
-	char text[256]; /* failed check, or "" */
+	char text[256];   /* failed check, or "" */
 	char label[256];
 	char subject[512];
 	uint8_t message[1024];

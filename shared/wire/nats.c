@@ -281,14 +281,15 @@ nats_take_unsubscribe(const struct nats_look *look, const struct nats_span *line
 }
 
 /*
- * Does a subject or reply hold a line end?  Go hands such a message on, and it breaks the lines of whoever receives it: a client could
- * put commands into the streams of others.  Here it is refused.
+ * Does a subject or reply hold a line end?  Go hands such a message on, and it breaks the lines of whoever receives it: a client
+ * could put commands into the streams of others.  Here it is refused.
  */
 static bool
 nats_breaks_lines(const struct nats_span *arguments, unsigned count)
 {
 	for (unsigned i = 0; i + 1 < count && i < NATS_ARGUMENTS_MAX; i++)
-		if (memchr(arguments[i].at, '\r', arguments[i].length) != NULL || memchr(arguments[i].at, '\n', arguments[i].length) != NULL)
+		if (memchr(arguments[i].at, '\r', arguments[i].length) != NULL ||
+		    memchr(arguments[i].at, '\n', arguments[i].length) != NULL)
 			return true;
 	return false;
 }
