@@ -4,6 +4,7 @@
 Sources are looked at with comments and strings blanked out, so that a word in a sentence is no call. Prints FILE:LINE: rule, and
 a line of figures; status 1 if any rule is broken. Exceptions stand in the tables below, each with its reason.
 """
+import collections
 import glob
 import os
 import re
@@ -13,7 +14,19 @@ import sys
 FILE_MAX = 1200
 FUNCTION_MAX = 100
 LINE_MAX = 132
-ASSERTIONS_PER_1000 = 30
+# Assertions per 1,000 lines, headers counted too: the goal, and for rooms that are not there yet what they must not fall below.
+# Raise a figure when its room has more; a room without a row must meet the goal.
+ASSERTIONS_GOAL = 30
+ASSERTIONS_AT_LEAST = {
+    'shared/base': 27,
+    'shared/wire': 6,
+    'shared/model': 25,
+    'shared/ipc': 16,
+    'shared/broker': 18,
+    'master': 7,
+    'master/authd': 13,
+    'worker': 16,
+}
 
 # Which rooms a room may include, beside itself (ARCHITECTURE 8).
 MAY_INCLUDE = {
@@ -76,7 +89,7 @@ class Tidy:
     def __init__(self, names):
         self.names = names
         self.broken = 0
-        self.lines = self.assertions = 0
+        self.lines, self.assertions = collections.Counter(), collections.Counter()
         self.figures = []
 
     def say(self, path, line, rule):
@@ -104,8 +117,8 @@ class Tidy:
         if not path.startswith('tests/'):
             self.calls(path, code)
             self.includes(path, text)
-            self.lines += len(lines)
-            self.assertions += len(re.findall(r'\b(?:CHECK\w*|_Static_assert|static_assert)\s*\(', code))
+            self.lines[room_of(path)] += len(lines)
+            self.assertions[room_of(path)] += len(re.findall(r'\b(?:CHECK\w*|_Static_assert|static_assert)\s*\(', code))
         else:
             self.calls(path, code, BANNED)
 
@@ -181,8 +194,10 @@ class Tidy:
                 other = stamps.setdefault(int(match.group(2), 16), (match.group(1), path))
                 if other != (match.group(1), path):
                     self.say(path, text.count('\n', 0, match.start()) + 1, '%s has the stamp of %s in %s' % (match.group(1), *other))
-        if self.lines and self.assertions * 1000 < ASSERTIONS_PER_1000 * self.lines:
-            self.say('shared', 1, '%d assertions in %d lines: fewer than %d in 1,000' % (self.assertions, self.lines, ASSERTIONS_PER_1000))
+        for room, lines in sorted(self.lines.items()):
+            bound = ASSERTIONS_AT_LEAST.get(room, ASSERTIONS_GOAL)
+            if self.assertions[room] * 1000 < bound * lines:
+                self.say(room, 1, '%d assertions in %d lines: fewer than %d in 1,000' % (self.assertions[room], lines, bound))
 
 
 def main(arguments):
@@ -194,9 +209,10 @@ def main(arguments):
     if not arguments:
         tidy.tree(sources)
         sizes = sorted(tidy.figures) or [0]
+        lines = sum(tidy.lines.values())
         print('%d lines in %d files; functions: median %d, p95 %d, longest %d lines; assertions: %d per 1,000 lines' % (
-            tidy.lines, len([s for s in sources if not s.startswith('tests/')]), sizes[len(sizes) // 2], sizes[len(sizes) * 95 // 100],
-            sizes[-1], tidy.assertions * 1000 // max(tidy.lines, 1)))
+            lines, len([s for s in sources if not s.startswith('tests/')]), sizes[len(sizes) // 2], sizes[len(sizes) * 95 // 100],
+            sizes[-1], sum(tidy.assertions.values()) * 1000 // max(lines, 1)))
     return 1 if tidy.broken else 0
 
 
