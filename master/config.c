@@ -11,9 +11,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "base/memory.h"
-#include "base/text.h"
-#include "ipc/sandbox.h"
+#include "ipc/snapshot_fill.h"
 #include "logger.h"
 #include "model/flags.h"
 #include "model/reload.h"
@@ -82,146 +80,44 @@ config_load(const struct flags *flags)
 
 /* ---- what workers are told ---- */
 
-static void
-fill_advertise(const char *advertise, int default_port, struct worker_config *config)
+static struct worker_config *
+fill(const struct server *server)
 {
-	static char host[512];
-	int port;
-
-	if (!options_parse_advertise(advertise, default_port, host, sizeof(host), &port))
-		return;
-	config->advertise_host = host;
-	config->advertise_port = port;
-}
-
-/* getClientConnectURLs of nats-server: the advertised address, or the host, or each global address of the machine. */
-static void
-fill_connect_urls(const struct server *server, struct worker_config *config)
-{
-	static char urls[SERVER_ADDRESSES_MAX][SERVER_ADDRESS_SIZE + 256];
-	static const char *items[SERVER_ADDRESSES_MAX];
-	const char *host = server->options->client.host;
-	uint32_t count = 0;
-	bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-
-	if (config->advertise_host[0] != '\0')
-		join_host_port(config->advertise_host, (unsigned)config->advertise_port, urls[count++], sizeof(urls[0]));
-	else if (!any)
-		join_host_port(host, (unsigned)config->port, urls[count++], sizeof(urls[0]));
-	else
-		for (unsigned i = 0; i < server->address_count; i++)
-			if (server->addresses_global[i])
-				join_host_port(server->addresses[i], (unsigned)config->port, urls[count++], sizeof(urls[0]));
-	for (uint32_t i = 0; i < count; i++)
-		items[i] = urls[i];
-	config->connect_urls = (struct snapshot_texts){ count, items };
-}
-
-static void
-fill_identity(const struct server *server, struct worker_config *config)
-{
-	const struct options *options = server->options;
-
-	config->server_id = server->id;
-	config->server_name = server->name;
-	config->version = NATS_VERSION;
-	config->go = "natsd-" NATSD_VERSION;
-	config->xkey = server->xkey;
-	config->started_wall = server->started_wall;
-	config->started_monotonic = server->started_monotonic;
-	config->config_loaded_wall = server->loaded_wall;
-	config->config_digest = options->digest;
-	config->config_file = options->config_file;
-	config->pid = getpid();
-	config->workers = server->workers;
-	CHECK(options->server_tags.length <= UINT32_MAX && options->server_metadata.length <= UINT32_MAX);
-	config->tags =
-	    (struct snapshot_texts){ (uint32_t)options->server_tags.length, (const char *const *)options->server_tags.items };
-}
-
-static struct snapshot_pairs
-pairs(const struct options_pairs *from, struct snapshot_pair *items, size_t max)
-{
-	size_t count = from->length < max ? from->length : max;
-
-	for (size_t i = 0; i < count; i++)
-		items[i] = (struct snapshot_pair){ from->items[i].name, from->items[i].value };
-	return (struct snapshot_pairs){ (uint32_t)count, items };
-}
-
-static void
-fill_addresses(const struct server *server, struct worker_config *config)
-{
-	const struct options *options = server->options;
 	const struct listener *client = listen_find(server, LISTENER_CLIENT), *monitor = listen_find(server, LISTENER_MONITOR);
+	const char *global[SERVER_ADDRESSES_MAX];
+	struct snapshot_facts facts = { .server_id = server->id,
+		.server_name = server->name,
+		.xkey = server->xkey,
+		.version = NATS_VERSION,
+		.build = "natsd-" NATSD_VERSION,
+		.started_wall = server->started_wall,
+		.started_monotonic = server->started_monotonic,
+		.loaded_wall = server->loaded_wall,
+		.pid = getpid(),
+		.workers = server->workers,
+		.http_host = "",
+		.global_addresses = { 0, global } };
 
 	CHECK(client != NULL);
-	config->host = options->client.host;
-	config->port = client->port;
-	config->advertise_host = "";
-	if (options->client_advertise != NULL && options->client_advertise[0] != '\0')
-		fill_advertise(options->client_advertise, client->port, config);
-	fill_connect_urls(server, config);
-	config->http_host = monitor != NULL ? monitor->host : "";
-	config->http_port = monitor != NULL ? monitor->port : 0;
-	config->http_base_path = options->http_base_path;
-	config->proxy_protocol = options->proxy_protocol;
-}
-
-static void
-fill_limits(const struct options *options, struct worker_config *config)
-{
-	config->max_connections = options->max_connections;
-	config->max_subscriptions = options->max_subscriptions;
-	config->max_subscription_tokens = options->max_subscription_tokens;
-	config->max_control_line = options->max_control_line;
-	config->max_payload = options->max_payload;
-	config->max_pending = options->max_pending;
-	config->max_closed_clients = options->max_closed_clients;
-	config->max_traced_msg_len = options->max_traced_msg_len;
-	config->ping_interval = options->ping_interval;
-	config->ping_max = options->ping_max;
-	config->write_deadline = options->write_deadline;
-	config->write_timeout = options->write_timeout;
-	config->auth_timeout = (int64_t)(options->auth_timeout * 1e9);
-	config->lame_duck_duration = options->lame_duck_duration;
-	config->lame_duck_grace_period = options->lame_duck_grace_period;
-	config->no_fast_producer_stall = options->no_fast_producer_stall;
-	config->headers = !options->no_header_support;
-	config->no_sublist_cache = options->no_sublist_cache;
-	config->connect_error_reports = options->connect_error_reports;
-	config->reconnect_error_reports = options->reconnect_error_reports;
-}
-
-static void
-fill_rest(const struct options *options, struct worker_config *config)
-{
-	config->auth_required = options->users_length > 0 || options->username != NULL || options->authorization != NULL;
-	config->auth_block = options->auth_block;
-	config->system_account = options->system_account;
-	if (config->system_account[0] == '\0' && !options->no_system_account)
-		config->system_account = "$SYS";
-	config->debug = options->debug;
-	config->trace = options->trace;
-	config->trace_verbose = options->trace_verbose;
-	config->trace_headers = options->trace_headers;
+	facts.client_port = client->port;
+	if (monitor != NULL) {
+		facts.http_host = monitor->host;
+		facts.http_port = monitor->port;
+	}
+	for (unsigned i = 0; i < server->address_count; i++)
+		if (server->addresses_global[i])
+			global[facts.global_addresses.count++] = server->addresses[i];
+	return snapshot_worker_fill(server->options, &facts);
 }
 
 bool
 config_snapshot(struct server *server)
 {
-	static struct snapshot_pair metadata[256], features[64];
-	struct worker_config config = { 0 };
-	int worker, authd;
+	struct worker_config *config = fill(server);
+	int worker = config == NULL ? -1 : snapshot_worker_create(config);
+	int authd = worker < 0 ? -1 : snapshot_authd_create(server->options);
 
-	fill_identity(server, &config);
-	fill_addresses(server, &config);
-	fill_limits(server->options, &config);
-	fill_rest(server->options, &config);
-	config.metadata = pairs(&server->options->server_metadata, metadata, sizeof(metadata) / sizeof(metadata[0]));
-	config.feature_flags = pairs(&server->options->feature_flags, features, sizeof(features) / sizeof(features[0]));
-	worker = snapshot_worker_create(&config);
-	authd = worker < 0 ? -1 : snapshot_authd_create(server->options);
+	snapshot_worker_free(config);
 	if (authd < 0) {
 		if (worker >= 0)
 			close(worker);

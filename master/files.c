@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ipc/snapshot_fill.h"
 
 /* strerror as Go has it; only what files bring. */
 static bool

@@ -20,16 +20,10 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "ipc/snapshot_fill.h"
 
 #define BACKLOG 4096 /* as Go: the system's limit is lower or the same */
 #define INHERITED_FIRST 3
-
-const char *
-join_host_port(const char *host, unsigned port, char *out, size_t size)
-{
-	snprintf(out, size, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, port);
-	return out;
-}
 
 /* As Go spells it: strerror with a small first letter. */
 static const char *

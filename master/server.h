@@ -182,7 +182,4 @@ void notify_ready(void);
 int64_t notify_watchdog(void); /* ns between signs of life, 0: nobody asks */
 int command_run(const char *program, const char *command, const char *target);
 
-/* "host:port", "[v6]:port" (net.JoinHostPort). Returns out. */
-const char *join_host_port(const char *host, unsigned port, char *out, size_t size);
-
 #endif
