@@ -45,7 +45,7 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
 
 wanted() { case ",$only," in *",$1,"*) return 0 ;; esac; return 1; }
 say() { printf '%s\n' "$*"; }
-part() { wanted "$1" && say "== $1"; }
+part() { wanted "$1" && say "== $1 (at $SECONDS s)"; }
 # count PASSED FAILED [SKIPPED]
 count() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + ${3:-0})); }
 # verdict NAME STATUS LOG: counts a test that is one program.
@@ -133,7 +133,7 @@ if part pytest; then
 	NATSD_MISSING=$(tr '\n' ' ' <"$cache/missing" 2>/dev/null)
 	for d in config wire clients fault; do
 		ls tests/$d/test_*.py >/dev/null 2>&1 || continue
-		"$cache/venv/bin/python" -B -m pytest -q -p no:cacheprovider --timeout 300 --tb short -rsfE \
+		"$cache/venv/bin/python" -B -m pytest -q -p no:cacheprovider --timeout 300 --tb short -rsfE --durations 20 \
 			--junit-xml "$logs/pytest-$d.xml" tests/$d >"$logs/pytest-$d.log" 2>&1 </dev/null
 		status=$?
 		# shellcheck disable=SC2046
