@@ -271,6 +271,7 @@ control_config(struct worker *worker)
 	worker->config = worker->role->worker_config;
 	snapshot_worker_free(old);
 	client_each(worker, control_trace, NULL);
+	worker->trims_left = WORKER_TRIMS;
 	leave_trim_connections(worker);
 	role_config_done(worker->role);
 }

@@ -25,6 +25,7 @@ deliver_last(struct worker *worker, struct subscription *sub)
 		worker->finished = list;
 		worker->finished_size = size;
 	}
+	client_debug(sub->client, "Auto-unsubscribe limit of %u reached for sid '%.*s'", sub->maximum, sub->sid_length, sub->sid);
 	sub->finished = true;
 	worker->finished[worker->finished_count++] = sub;
 }

@@ -102,6 +102,20 @@ input_log_problem(struct client *client, const struct nats_limits *limits, const
 	client_log(LOG_LEVEL_ERROR, client, "%s: %s", error.problem, quoted);
 }
 
+/* The PUB or HPUB line at the start of data. */
+static void
+input_trace_line(const struct client *client, const uint8_t *data, size_t size)
+{
+	bool headers = (data[0] | 0x20) == 'h';
+	size_t from = headers ? 4 : 3, to;
+
+	while (from < size && (data[from] == ' ' || data[from] == '\t'))
+		from++;
+	for (to = from; to < size && data[to] != '\r' && data[to] != '\n'; to++)
+		continue;
+	client_trace(client, "<<-", headers ? "HPUB" : "PUB", (const char *)data + from, to - from);
+}
+
 static void
 input_unknown(struct client *client, const struct nats_limits *limits, const uint8_t *data, size_t size)
 {
@@ -127,10 +141,12 @@ input_refuse(struct client *client, enum nats_result result, const struct nats_l
 	case NATS_UNKNOWN_OPERATION: input_unknown(client, limits, data, size); break;
 	case NATS_CONTROL_LINE:
 		client_error(client, "maximum control line exceeded");
-		client_log(LOG_LEVEL_ERROR, client, "maximum control line exceeded");
 		client_close(client, CLOSED_MAX_CONTROL_LINE_EXCEEDED);
+		client_log(LOG_LEVEL_ERROR, client, "maximum control line exceeded");
 		break;
 	case NATS_PAYLOAD_SIZE:
+		if (client->trace && log_level_trace)
+			input_trace_line(client, data, size);
 		nats_explain(limits, data, size, &error);
 		client_log(LOG_LEVEL_ERROR, client, "maximum payload exceeded: %u vs %d", error.size, limits->max_payload);
 		client_error(client, "Maximum Payload Violation");

@@ -183,6 +183,10 @@ leave_share(const struct worker *worker, uint64_t most)
 	return share;
 }
 
+/*
+ * The workers do this at slightly different moments, so one may see what another has closed already and close less than its
+ * share: looked at a few times more (worker->trims_left, each second).
+ */
 void
 leave_trim_connections(struct worker *worker)
 {
@@ -190,8 +194,9 @@ leave_trim_connections(struct worker *worker)
 	uint64_t over;
 	uint32_t i;
 
-	if (worker->config->max_connections <= 0)
+	if (worker->config->max_connections <= 0 || worker->trims_left == 0)
 		return;
+	worker->trims_left--;
 	over = leave_share(worker, (uint64_t)worker->config->max_connections);
 	for (i = 0; i < worker->clients_size && over > 0; i++)
 		if ((client = worker->clients[i].client) != NULL && client->state != CLIENT_CLOSING) {

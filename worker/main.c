@@ -118,6 +118,7 @@ worker_sample(struct loop_timer *timer)
 
 	if (stuck >= 0)
 		role_violation(worker->role, (unsigned)stuck, "does not read its ring");
+	leave_trim_connections(worker);
 	counters_sample(worker->counters);
 	COUNTERS_SET(worker->counters, permission_cache_hits, permissions->publish_hits + permissions->deny_hits);
 	COUNTERS_SET(worker->counters, permission_cache_misses, permissions->publish_misses + permissions->deny_misses);

@@ -146,14 +146,14 @@ session_welcome(struct client *client)
 	}
 	if (protocol < 0 || protocol > 1) {
 		client_error(client, "invalid client protocol");
-		client_log(LOG_LEVEL_ERROR, client, "invalid client protocol");
 		client_close(client, CLOSED_BAD_CLIENT_PROTOCOL_VERSION);
+		client_log(LOG_LEVEL_ERROR, client, "invalid client protocol");
 		return;
 	}
 	if (client->no_responders && !client->headers) {
 		client_error(client, "no responders requires headers support");
-		client_log(LOG_LEVEL_ERROR, client, "no responders requires headers support");
 		client_close(client, CLOSED_NO_RESPONDERS_REQUIRES_HEADERS);
+		client_log(LOG_LEVEL_ERROR, client, "no responders requires headers support");
 		return;
 	}
 	client_ok(client);

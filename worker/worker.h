@@ -46,6 +46,7 @@ enum {
 	WORKER_DRAIN_BUDGET = 512,	/* records between two looks at what waits for the sockets ... */
 	WORKER_DRAIN_TIMES = 16,	/* ... and so many times that in one turn */
 	WORKER_REAP_SUBSCRIPTIONS = 20000,	/* subscriptions of closed connections removed in one turn */
+	WORKER_TRIMS = 3,
 	CLIENT_DESCRIPTION_MAX = 2048,
 	CLIENT_ERROR_MAX = 8448		/* an -ERR text with a quoted subject */
 };
@@ -169,6 +170,7 @@ struct worker {
 	bool behind;			/* the last drain met its budget: no client is read this turn */
 	bool listening;
 	bool lame_duck, draining;
+	uint8_t trims_left;		/* looks still to be taken at max_connections after a reload, see leave.c */
 	bool turn_worked, trim;		/* a socket was read; spare memory is to be given back when all is quiet */
 	struct leave *leave;		/* of leave.c, NULL until it comes to that */
 	struct monitor *monitor;	/* of monitor.c, NULL but in the watch worker */
