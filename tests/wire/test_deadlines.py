@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from rawclient import DEADLINE, errors
+from rawclient import DEADLINE, errors, pump
 
 
 def reason(server, client, timeout=DEADLINE):
@@ -70,6 +70,19 @@ def test_answered_pings_keep_it_open(either):
         client.wait_op('PING')
         client.send('PONG\r\n')
     client.ping()
+
+
+def test_quiet_after_traffic(either):
+    """Seconds of silence after traffic (spare memory goes back to the system then) close nothing."""
+    server = either('')
+    clients = [server.client() for _ in range(6)]
+    for c in clients:
+        c.send(b'SUB quiet 1\r\n' + b'PUB quiet 4000\r\n%s\r\n' % (b'q' * 4000) * 20)
+    for c in clients:
+        c.ping()
+    began = time.monotonic()
+    pump(clients, lambda: time.monotonic() - began > 4 or any(c.eof for c in clients), timeout=2 * DEADLINE)
+    assert not any(c.eof for c in clients), server.log()[-500:]
 
 
 def flood(server, subject, size, count):
