@@ -204,12 +204,12 @@ control_ask(struct client *client, const struct nats_connect *connect)
 	request.nonce = message_text(client->nonce);
 	COUNTERS_ADD(worker->counters, auth_requests, 1);
 	if (worker->authd_io.fd == -1)
-		return;		/* asked again when authd is back, see control_ask_again */
+		return; /* asked again when authd is back, see control_ask_again */
 	if (!message_auth_request_send(&worker->role->authd, &request, NULL, 0)) {
 		if (worker->role->authd.broken)
 			control_authd_gone(worker);
 		else
-			session_violation(client, CLOSED_AUTHENTICATION_VIOLATION);	/* does not fit into a frame */
+			session_violation(client, CLOSED_AUTHENTICATION_VIOLATION); /* does not fit into a frame */
 		return;
 	}
 	control_watch(worker, &worker->authd_io, &worker->role->authd);
@@ -292,28 +292,14 @@ control_master_event(struct worker *worker, enum role_event event, unsigned memb
 	switch (event) {
 	case ROLE_EVENT_NOTHING:
 	case ROLE_EVENT_HANDLED:
-	case ROLE_EVENT_WORKER:
-		break;
-	case ROLE_EVENT_CONFIG:
-		control_config(worker);
-		break;
-	case ROLE_EVENT_AUTHD:
-		control_authd_up(worker);
-		break;
-	case ROLE_EVENT_PEER_UP:
-		broker_peer_up(worker->broker, member);
-		break;
-	case ROLE_EVENT_PEER_DOWN:
-		broker_peer_down(worker->broker, member);
-		break;
-	case ROLE_EVENT_LAME_DUCK:
-		control_lame_duck(worker);
-		break;
-	case ROLE_EVENT_DRAIN:
-		leave_drain(worker);
-		break;
-	case ROLE_EVENT_GONE:
-		role_leave(0);
+	case ROLE_EVENT_WORKER: break;
+	case ROLE_EVENT_CONFIG: control_config(worker); break;
+	case ROLE_EVENT_AUTHD: control_authd_up(worker); break;
+	case ROLE_EVENT_PEER_UP: broker_peer_up(worker->broker, member); break;
+	case ROLE_EVENT_PEER_DOWN: broker_peer_down(worker->broker, member); break;
+	case ROLE_EVENT_LAME_DUCK: control_lame_duck(worker); break;
+	case ROLE_EVENT_DRAIN: leave_drain(worker); break;
+	case ROLE_EVENT_GONE: role_leave(0);
 	}
 }
 

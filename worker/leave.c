@@ -6,8 +6,8 @@
 
 #include "base/memory.h"
 
-#define LEAVE_DRAIN_MOST (3 * LOOP_SECOND)	/* a client that does not read what waits for it is not waited for longer */
-#define LEAVE_DRAIN_LEAST (20 * LOOP_MILLISECOND)	/* what the other workers have for our clients still comes in */
+#define LEAVE_DRAIN_MOST (3 * LOOP_SECOND)        /* a client that does not read what waits for it is not waited for longer */
+#define LEAVE_DRAIN_LEAST (20 * LOOP_MILLISECOND) /* what the other workers have for our clients still comes in */
 #define LEAVE_DRAIN_LOOK (5 * LOOP_MILLISECOND)
 
 struct leave {
@@ -16,7 +16,7 @@ struct leave {
 	int64_t interval;
 	int64_t deadline;
 	int64_t earliest;
-	uint32_t at;		/* place in the client slots */
+	uint32_t at; /* place in the client slots */
 	uint32_t batch;
 };
 

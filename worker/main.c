@@ -31,7 +31,8 @@ worker_awake(struct worker *worker)
 		mesh_sleep_end(worker->mesh);
 }
 
-/* One drain within its budget. What it put for sockets is written in between, so that no receiver looks slow who only was not served. */
+/* One drain within its budget. What it put for sockets is written in between, so that no receiver looks slow who only was not
+ * served. */
 static void
 worker_drain_some(struct worker *worker)
 {
