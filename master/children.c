@@ -93,17 +93,23 @@ prepare_role(struct server *server, enum role_kind kind, const char *user, char 
 	return true;
 }
 
-/* A folder that is empty for ever, since it has no name any more. */
+/* A folder that is empty for ever, since it has no name any more. -1: there is no place to make one. */
 static int
 open_empty_folder(void)
 {
-	char path[] = "/tmp/natsd.XXXXXX";
-	int fd, high;
+	static const char *const places[] = { "/tmp", "/run", "/dev/shm", "." };
+	int fd = -1, high;
 
-	if (mkdtemp(path) == NULL || chmod(path, 0555) != 0)
-		return -1;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)rmdir(path);
+	for (size_t i = 0; fd < 0 && i < sizeof(places) / sizeof(places[0]); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s/natsd.XXXXXX", places[i]);
+		if (mkdtemp(path) == NULL)
+			continue;
+		if (chmod(path, 0555) == 0)
+			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		(void)rmdir(path);
+	}
 	if (fd < 0)
 		return -1;
 	high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);

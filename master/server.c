@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "ipc/sandbox.h"
+#include "ipc/snapshot_fill.h"
 #include "logger.h"
 #include "model/flags.h"
 
@@ -286,6 +287,8 @@ banner(const struct server *server)
 	log_debug("  Go build: natsd-%s", NATSD_VERSION);
 	log_notice("  Name:     %s", server->name);
 	log_notice("  ID:       %s", server->id);
+	if (passwords_are_plain(options))
+		log_warn("Plaintext passwords detected, use nkeys or bcrypt");
 	if (options->config_file != NULL && options->digest[0] != '\0')
 		log_notice("Using configuration file: %s (%s)", options->config_file, options->digest);
 	else if (options->config_file != NULL)

@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "ipc/role.h"
+#include "ipc/snapshot_fill.h"
 
 enum {
 	AUTHD_WORKERS_MAX = MESH_MEMBERS_MAX,
@@ -105,7 +106,6 @@ void decide_reply(const struct asker *asker, const struct login *login, const ch
 
 /* ---- passwords.c ---- */
 
-bool password_is_bcrypt(const char *stored);
 /* Compares a plain one in constant time. */
 bool password_equal(const char *stored, const char *given, size_t length);
 /* Compares now, whatever it costs. */

@@ -33,14 +33,6 @@ static TAILQ_HEAD(, source) sources = TAILQ_HEAD_INITIALIZER(sources); /* in the
 static unsigned waiting;
 
 bool
-password_is_bcrypt(const char *stored)
-{
-	/* nats-server: ^\$2[abxy]\$\d{2}\$.* */
-	return strncmp(stored, "$2", 2) == 0 && stored[2] != '\0' && strchr("abxy", stored[2]) != NULL && stored[3] == '$' &&
-	    stored[4] >= '0' && stored[4] <= '9' && stored[5] >= '0' && stored[5] <= '9' && stored[6] == '$';
-}
-
-bool
 password_equal(const char *stored, const char *given, size_t length)
 {
 	return strlen(stored) == length && (length == 0 || sodium_memcmp(stored, given, length) == 0);

@@ -26,6 +26,25 @@ join_host_port(const char *host, unsigned port, char *out, size_t size)
 	return out;
 }
 
+bool
+password_is_bcrypt(const char *stored)
+{
+	/* ^\$2[abxy]\$\d{2}\$.* */
+	return strncmp(stored, "$2", 2) == 0 && stored[2] != '\0' && strchr("abxy", stored[2]) != NULL && stored[3] == '$' &&
+	    stored[4] >= '0' && stored[4] <= '9' && stored[5] >= '0' && stored[5] <= '9' && stored[6] == '$';
+}
+
+bool
+passwords_are_plain(const struct options *options)
+{
+	if (given(options->password) && !password_is_bcrypt(options->password))
+		return true;
+	for (size_t i = 0; i < options->users_length; i++)
+		if (options->users[i]->nkey == NULL && !password_is_bcrypt(options->users[i]->password))
+			return true;
+	return false;
+}
+
 static bool
 fill_advertise(const struct options *options, const struct snapshot_facts *facts, struct worker_config *config)
 {

@@ -23,6 +23,12 @@ struct snapshot_facts {
 /* NULL when memory is short. The result borrows texts from both arguments; free it with snapshot_worker_free before them. */
 struct worker_config *snapshot_worker_fill(const struct options *options, const struct snapshot_facts *facts);
 
+/* Is a stored password (or token) a bcrypt hash?  (auth.go isBcrypt) */
+bool password_is_bcrypt(const char *stored);
+
+/* Does some user, or the single one, have a password that is not hashed?  (auth.go checkAuthforWarnings) */
+bool passwords_are_plain(const struct options *options);
+
 /* "host:port", "[v6]:port" (Go's net.JoinHostPort). Returns out. */
 const char *join_host_port(const char *host, unsigned port, char *out, size_t size);
 

@@ -104,6 +104,26 @@ test_switches(void **state)
 }
 
 static void
+test_plain_passwords(void **state)
+{
+	struct options_user plain = { .name = writable("u"), .password = writable("p") },
+			    hashed = { .name = writable("v"), .password = writable("$2a$04$x") }, key = { .nkey = writable("U") };
+	struct options_user *users[] = { &hashed, &key, &plain };
+	struct options options = { .users = users, .users_length = 3 };
+
+	(void)state;
+	assert_true(passwords_are_plain(&options));
+	options.users_length = 2;
+	assert_false(passwords_are_plain(&options));
+	options.password = writable("x");
+	assert_true(passwords_are_plain(&options));
+	options.password = writable("$2b$10$");
+	assert_false(passwords_are_plain(&options));
+	options.authorization = writable("token");
+	assert_false(passwords_are_plain(&options));
+}
+
+static void
 test_join(void **state)
 {
 	char text[64];
@@ -120,6 +140,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_switches),
+		cmocka_unit_test(test_plain_passwords),
 		cmocka_unit_test(test_join),
 	};
 
