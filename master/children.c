@@ -69,11 +69,28 @@ open_program(const char *name)
 	return fd >= 0 ? fd : open_program_in(NATSD_LIBEXECDIR, name);
 }
 
+/* The user a role runs as, from /etc/passwd alone: name services would bring their libraries into master. */
+static void
+find_user(struct role_program *program, const char *user)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry;
+
+	program->uid = program->gid = NOBODY;
+	while (file != NULL && (entry = fgetpwent(file)) != NULL)
+		if (strcmp(entry->pw_name, user) == 0 && entry->pw_uid != 0 && entry->pw_gid != 0) {
+			program->uid = entry->pw_uid;
+			program->gid = entry->pw_gid;
+			break;
+		}
+	if (file != NULL)
+		fclose(file);
+}
+
 static bool
 prepare_role(struct server *server, enum role_kind kind, const char *user, char *error, size_t size)
 {
 	struct role_program *program = &server->programs[kind];
-	const struct passwd *entry;
 	char name[32];
 
 	snprintf(name, sizeof(name), "natsd-%s", role_name(kind));
@@ -82,14 +99,8 @@ prepare_role(struct server *server, enum role_kind kind, const char *user, char 
 		snprintf(error, size, "%s: %s (neither beside natsd nor in %s)", name, strerror(errno), NATSD_LIBEXECDIR);
 		return false;
 	}
-	program->uid = program->gid = NOBODY;
-	if (!server->root)
-		return true;
-	entry = getpwnam(user);
-	if (entry == NULL || entry->pw_uid == 0 || entry->pw_gid == 0)
-		return true;
-	program->uid = entry->pw_uid;
-	program->gid = entry->pw_gid;
+	if (server->root)
+		find_user(program, user);
 	return true;
 }
 

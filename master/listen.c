@@ -82,7 +82,11 @@ bind_host(const char *host, uint16_t port, char *error, size_t size)
 		fd = bind_any(port);
 	else {
 		snprintf(service, sizeof(service), "%u", port);
+		hints.ai_flags |= AI_NUMERICHOST; /* names only where it is one: looking them up loads libraries */
 		result = getaddrinfo(host, service, &hints, &found);
+		hints.ai_flags &= ~AI_NUMERICHOST;
+		if (result == EAI_NONAME)
+			result = getaddrinfo(host, service, &hints, &found);
 		if (result != 0) {
 			snprintf(error, size, "listen tcp: lookup %s: %s", host,
 			    result == EAI_NONAME ? "no such host" : gai_strerror(result));
