@@ -53,7 +53,7 @@ hear(void *arg, unsigned member, uint16_t kind, const uint8_t *body, size_t leng
 	/* Private memory does not change while it is looked at. */
 	for (size_t i = 0; i<length; i += length> 4096 ? 257 : 1)
 		before += body[i];
-	if (storm.on)
+	if (storm.on && heard % 32 == 0)
 		sched_yield();
 	for (size_t i = 0; i<length; i += length> 4096 ? 257 : 1)
 		after += body[i];
@@ -279,7 +279,7 @@ step(struct bytes_reader *r)
 		storm_stop();
 		storm_start(r);
 		break;
-	case 15: flood(bytes_u8(r) * 16u, bytes_u8(r)); break;
+	case 15: flood(bytes_u8(r) * 4u, bytes_u8(r)); break;
 	}
 }
 
