@@ -24,12 +24,12 @@ struct job {
 
 struct source {
 	TAILQ_ENTRY(source) next;
-	TAILQ_HEAD(, job) jobs;
+	TAILQ_HEAD(job_queue, job) jobs;
 	unsigned count;
 	char address[AUTHD_ADDRESS_SIZE];
 };
 
-static TAILQ_HEAD(, source) sources = TAILQ_HEAD_INITIALIZER(sources); /* in the order of their turns */
+static TAILQ_HEAD(source_queue, source) sources = TAILQ_HEAD_INITIALIZER(sources); /* in the order of their turns */
 static unsigned waiting;
 
 bool
