@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -149,6 +150,9 @@ write_stderr(const char *line, size_t n)
 		ssize_t done = write(STDERR_FILENO, line, n);
 
 		if (done < 0 && errno == EINTR)
+			continue;
+		/* Somebody made it non-blocking, and does not read: wait a little, then the line is cut. */
+		if (done < 0 && errno == EAGAIN && poll(&(struct pollfd){ .fd = STDERR_FILENO, .events = POLLOUT }, 1, 1000) > 0)
 			continue;
 		if (done <= 0)
 			return;
