@@ -115,8 +115,12 @@ def test_queue_limit_is_exact_over_workers(servers):
         for p in publishers:
             p.send(b'PUB ql.%d 1\r\nx\r\n' % turn * 100)
         settle(publishers, counts)
-        settle(members, counts)
-        got = [counts[c] - before[c] for c in members]
+        # A message that meets a member which is gone is handed on, maybe more than once: that takes turns of other workers.
+        for _ in range(20):
+            settle(members, counts)
+            got = [counts[c] - before[c] for c in members]
+            if sum(got) >= 100 * len(publishers):
+                break
         assert sum(got) == 100 * len(publishers), 'turn %d: %r of limits %r' % (turn, got, limits)
         assert all(limit is None or n <= limit for n, limit in zip(got, limits)), (got, limits)
 
