@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "ipc/snapshot_fill.h"
+#include "logger.h"
 
-/* strerror as Go has it; only what files bring. */
 static bool
 write_file(const char *path, const char *text, size_t n, unsigned mode)
 {
@@ -43,7 +43,7 @@ files_write_pid(struct server *server)
 		return true;
 	n = snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (!write_file(path, pid, (size_t)n, 0600)) {
-		server_fatal(server, "Could not write pidfile: open %s: %s", path, strerror(errno));
+		server_fatal(server, "Could not write pidfile: open %s: %s", path, go_error(errno));
 		return false;
 	}
 	server->pid_file_written = true;
@@ -102,7 +102,7 @@ files_write_ports(struct server *server)
 	json_object_end(&w);
 	snprintf(temporary, sizeof(temporary), "%s~", path);
 	if (w.failed || !write_file(temporary, text, json_written(&w), 0666) || rename(temporary, path) != 0)
-		log_error("Error writing ports file (%s): open %s: %s", path, path, strerror(errno));
+		log_error("Error writing ports file (%s): open %s: %s", path, path, go_error(errno));
 	else
 		server->ports_file = path;
 }
@@ -112,7 +112,7 @@ files_remove(struct server *server)
 {
 	if (server->ports_file != NULL && unlink(server->ports_file) != 0)
 		log_error(
-		    "Error cleaning up ports file %s: remove %s: %s", server->ports_file, server->ports_file, strerror(errno));
+		    "Error cleaning up ports file %s: remove %s: %s", server->ports_file, server->ports_file, go_error(errno));
 	server->ports_file = NULL;
 	if (server->pid_file_written)
 		(void)unlink(server->options->pid_file);

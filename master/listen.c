@@ -7,11 +7,11 @@
 
 #include <netinet/tcp.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +21,12 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "ipc/snapshot_fill.h"
+#include "logger.h"
 
 #define BACKLOG 4096 /* as Go: the system's limit is lower or the same */
 #define INHERITED_FIRST 3
-
-/* As Go spells it: strerror with a small first letter. */
-static const char *
-go_error(int number)
-{
-	static char text[128];
-
-	snprintf(text, sizeof(text), "%s", strerror(number));
-	text[0] = (char)tolower((unsigned char)text[0]);
-	return text;
-}
+#define PORT_PATIENCE (100 * LOOP_MILLISECOND)
+#define PORT_PAUSE 2 /* ms */
 
 static int
 bind_address(const struct sockaddr *address, socklen_t length)
@@ -71,7 +63,7 @@ bind_any(uint16_t port)
 
 /* -1 and the reason in Go's words. */
 static int
-bind_host(const char *host, uint16_t port, char *error, size_t size)
+bind_once(const char *host, uint16_t port, char *error, size_t size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *found = NULL, *best;
 	char service[8], address[300];
@@ -101,9 +93,32 @@ bind_host(const char *host, uint16_t port, char *error, size_t size)
 		fd = bind_address(best->ai_addr, best->ai_addrlen);
 		freeaddrinfo(found);
 	}
-	if (fd < 0)
+	if (fd < 0) {
+		int saved = errno;
+
 		snprintf(error, size, "listen tcp %s: bind: %s", address, go_error(errno));
+		errno = saved;
+	}
 	return fd;
+}
+
+/*
+ * A server that was killed a moment ago may still hold the port through children that are about to notice: launchers that start
+ * another at once must not meet that.
+ */
+static int
+bind_host(const char *host, uint16_t port, char *error, size_t size)
+{
+	int64_t end = clock_monotonic() + PORT_PATIENCE;
+	int fd;
+
+	for (;;) {
+		errno = 0;
+		fd = bind_once(host, port, error, size);
+		if (fd >= 0 || errno != EADDRINUSE || clock_monotonic() > end)
+			return fd;
+		(void)poll(NULL, 0, PORT_PAUSE);
+	}
 }
 
 static uint16_t

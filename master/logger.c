@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -43,6 +44,16 @@ label_of(enum log_level level)
 		if (labels[i].level == level)
 			return &labels[i];
 	return &labels[1];
+}
+
+const char *
+go_error(int number)
+{
+	static char text[128];
+
+	snprintf(text, sizeof(text), "%s", strerror(number));
+	text[0] = (char)tolower((unsigned char)text[0]);
+	return text;
 }
 
 struct logger_clock

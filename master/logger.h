@@ -25,6 +25,9 @@ void logger_reopen(const struct options *options);
 /* One line of some process. */
 void logger_write(enum log_level level, const char *text, size_t n);
 
+/* strerror as Go has it: with a small first letter. */
+const char *go_error(int number);
+
 /* ---- between logger*.c ---- */
 
 #define LOGGER_LINE_MAX 65536

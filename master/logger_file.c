@@ -136,7 +136,7 @@ purge(void)
 	folder = opendir(path);
 	if (folder == NULL) {
 		write_direct(LOG_LEVEL_ERROR, "Unable to read directory \"%s\" for log purge (%s), will attempt next rotation",
-		    path, strerror(errno));
+		    path, go_error(errno));
 		return;
 	}
 	names = list_backups(folder, base, &count);
@@ -148,7 +148,7 @@ purge(void)
 			write_direct(LOG_LEVEL_NOTICE, "Purged log file %s", quoted);
 		else if (surplus)
 			write_direct(LOG_LEVEL_ERROR, "Unable to remove backup log file %s (%s), will attempt next rotation",
-			    quoted, strerror(errno));
+			    quoted, go_error(errno));
 		memory_free(names[i]);
 	}
 	memory_free(names);
@@ -168,7 +168,7 @@ rotate(void)
 	if (rename(file.name, backup) != 0 || (fd = open_log(file.name)) < 0) {
 		file.limit *= 2; /* no line is lost: go on in the old file */
 		write_direct(LOG_LEVEL_ERROR, "Unable to rotate the log (%s), will attempt next rotation at size %lld",
-		    strerror(errno), (long long)file.limit);
+		    go_error(errno), (long long)file.limit);
 		return;
 	}
 	close(file.fd);
@@ -189,7 +189,7 @@ logger_file_open(const struct options *options, bool again, char *error, size_t 
 	int fd = name == NULL ? -1 : open_log(name);
 
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		snprintf(error, size, "error opening file: open %s: %s", options->log_file, strerror(errno));
+		snprintf(error, size, "error opening file: open %s: %s", options->log_file, go_error(errno));
 		memory_free(name);
 		return false;
 	}

@@ -165,7 +165,7 @@ logger_syslog_open(const char *remote, const char *tag, char *error, size_t size
 	syslog_to.hostname[sizeof(syslog_to.hostname) - 1] = '\0';
 	if (connect_again())
 		return true;
-	snprintf(error, size, "error connecting to syslog: \"%s\"", strerror(errno));
+	snprintf(error, size, "error connecting to syslog: \"%s\"", go_error(errno));
 	return false;
 }
 

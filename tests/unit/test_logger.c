@@ -212,7 +212,7 @@ test_no_file(void **state)
 	(void)state;
 	options.log_file = writable("/nonexistent/folder/log");
 	assert_false(logger_open(&options, "natsd", error, sizeof(error)));
-	assert_string_equal(error, "error opening file: open /nonexistent/folder/log: No such file or directory");
+	assert_string_equal(error, "error opening file: open /nonexistent/folder/log: no such file or directory");
 }
 
 static unsigned
