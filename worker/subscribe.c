@@ -11,8 +11,27 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "model/subject.h"
+#include "model/sublist_slab.h"
 
-enum { SUBSCRIBE_TABLE_FIRST = 4, SUBSCRIBE_SID_MAX = UINT16_MAX };
+enum {
+	SUBSCRIBE_TABLE_FIRST = 4,
+	SUBSCRIBE_SID_MAX = (1 << 14) - 1 /* the field of 14 bits; longer ones need a max_control_line of 16 KiB */
+};
+
+/* A million of them are not unusual: a slab gives 48 bytes for one with a sid of six digits. */
+static size_t
+subscription_size(size_t sid_length)
+{
+	size_t size = offsetof(struct subscription, sid) + sid_length;
+
+	return size < sizeof(struct subscription) ? sizeof(struct subscription) : size;
+}
+
+static void
+subscription_free(struct subscription *sub)
+{
+	sublist_slab_free(sub, subscription_size(sub->sid_length));
+}
 
 static uint32_t
 table_place(const struct subscription_table *table, const char *sid, size_t n)
@@ -68,12 +87,19 @@ table_resize(struct subscription_table *table, uint32_t size)
 	return true;
 }
 
+/* Thirteen of sixteen slots may be in use, and one is always free: it ends each look-up. */
+static uint32_t
+table_limit(uint32_t size)
+{
+	return size < 16 ? size - 1 : size - size / 16 * 3;
+}
+
 static bool
 table_add(struct subscription_table *table, struct subscription *sub)
 {
 	if (table->size == 0 && !table_resize(table, SUBSCRIBE_TABLE_FIRST))
 		return false;
-	if (table->used + 1 > table->size / 4 * 3 && !table_resize(table, table->size * 2))
+	if (table->used + 1 > table_limit(table->size) && !table_resize(table, table->size * 2))
 		return false;
 	table_place_sub(table, sub);
 	table->used++;
@@ -244,10 +270,11 @@ subscribe_create(struct client *client, const struct nats_command *command)
 {
 	struct subscription *sub;
 
-	if (command->sid_length > SUBSCRIBE_SID_MAX || (sub = memory_zalloc(sizeof(*sub) + command->sid_length)) == NULL)
+	if (command->sid_length > SUBSCRIBE_SID_MAX || (sub = sublist_slab_alloc(subscription_size(command->sid_length))) == NULL)
 		return NULL;
+	memset(sub, 0, sizeof(*sub));
 	sub->client = client;
-	sub->sid_length = (uint16_t)command->sid_length;
+	sub->sid_length = command->sid_length & SUBSCRIBE_SID_MAX;
 	memcpy(sub->sid, command->sid, command->sid_length);
 	sub->check_deny = client->permissions != NULL &&
 	    permission_deny_on_delivery(
@@ -277,7 +304,7 @@ subscribe_sub(struct client *client, const struct nats_command *command)
 	status = broker_subscribe(worker->broker, client->account, command->subject, command->subject_length, command->queue,
 	    command->queue_length, &sub->entry);
 	if (status != SUBLIST_OK) {
-		memory_free(sub);
+		subscription_free(sub);
 		if (status == SUBLIST_INVALID)
 			client_error(client, "Invalid Subject");
 		else
@@ -286,7 +313,7 @@ subscribe_sub(struct client *client, const struct nats_command *command)
 	}
 	if (!table_add(&client->subscriptions, sub)) {
 		broker_unsubscribe(worker->broker, client->account, &sub->entry);
-		memory_free(sub);
+		subscription_free(sub);
 		client_close(client, CLOSED_MAX_SUBSCRIPTIONS_EXCEEDED);
 		return;
 	}
@@ -308,7 +335,7 @@ subscribe_remove(struct client *client, struct subscription *sub)
 	table_remove(&client->subscriptions, sub);
 	broker_unsubscribe(worker->broker, client->account, &sub->entry);
 	COUNTERS_SUB(worker->counters, subscriptions, 1);
-	memory_free(sub);
+	subscription_free(sub);
 }
 
 void
@@ -336,8 +363,6 @@ subscribe_finish(struct worker *worker)
 
 	for (i = 0; i < worker->finished_count; i++) {
 		sub = worker->finished[i];
-		client_debug(
-		    sub->client, "Auto-unsubscribe limit of %u reached for sid '%.*s'", sub->maximum, sub->sid_length, sub->sid);
 		subscribe_remove(sub->client, sub);
 	}
 	worker->finished_count = 0;
@@ -359,7 +384,7 @@ subscribe_drop(struct client *client, uint32_t most)
 			if (client->trace && log_level_trace)
 				client_trace(client, "<->", "DELSUB", sub->sid, sub->sid_length);
 			broker_unsubscribe(worker->broker, client->account, &sub->entry);
-			memory_free(sub);
+			subscription_free(sub);
 		}
 	table->size = i; /* no look-up comes any more: all is dropped now, or the connection is closing */
 	COUNTERS_SUB(worker->counters, subscriptions, dropped);

@@ -57,15 +57,15 @@ enum {
 #define CLIENT_STALL_SHORT (2 * LOOP_MILLISECOND) /* client.go stallClientMinDuration */
 #define CLIENT_STALL_LONG (5 * LOOP_MILLISECOND)  /* client.go stallClientMaxDuration */
 
-/* One subscription of one connection. */
+/* One subscription of one connection; its size counts, see subscribe.c. */
 struct subscription {
 	struct sublist_sub entry; /* first: the index of interest points here */
 	struct client *client;
 	uint32_t delivered; /* messages so far, sticks at its maximum */
 	uint32_t maximum;   /* unsubscribe after so many, 0: no limit */
-	uint16_t sid_length;
-	bool check_deny; /* deliveries go through the deny list first */
-	bool finished;   /* reached its maximum, on the worker's list of those to remove */
+	unsigned sid_length : 14;
+	unsigned check_deny : 1; /* deliveries go through the deny list first */
+	unsigned finished : 1;   /* reached its maximum, on the worker's list of those to remove */
 	char sid[];
 };
 
