@@ -171,7 +171,14 @@ def test_max_connections_raised(either):
     first.ping()
     assert errors(server.client(connect=None, info=False).wait_closed()) == ['maximum connections exceeded']
     server.reload('max_connections: 2\n')
-    server.client().ping()
+
+    def gets_in():
+        """Not before the server has forgotten the refused one."""
+        client = server.client(connect=None, info=False)
+        client.send('CONNECT {"verbose":false}\r\nPING\r\n')
+        client.wait(lambda: client.eof or any(op[0] == 'PONG' for op in client.ops), 'PONG or the close')
+        return not client.eof
+    harness.until(gets_in, 'a second connection')
 
 
 def test_ping_interval(either):
