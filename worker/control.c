@@ -273,6 +273,7 @@ control_config(struct worker *worker)
 	client_each(worker, control_trace, NULL);
 	worker->trims_left = WORKER_TRIMS;
 	leave_trim_connections(worker);
+	control_poll_authd(worker); /* what became of whose login comes before "Reloaded" */
 	role_config_done(worker->role);
 }
 

@@ -30,7 +30,7 @@ enum {
 	BROKER_ACCOUNTS_MAX = 1 << 20,
 	BROKER_SUBJECT_MAX = 65535,
 	BROKER_QUEUE_MAX = 4096,
-	BROKER_HOPS_MAX = 4
+	BROKER_HOPS_MAX = 16
 };
 
 /* What a record of the mesh is, in the kind field of mesh_put. */
