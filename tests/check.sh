@@ -77,7 +77,21 @@ in_parallel() {
 		case "$name" in fuzz_*) [ ! -d "$seeds" ] || set -- "$1" "$2" "$seeds" ;; esac
 		program=$2; folder=$1; shift 2
 		timeout -k 5 600 "$program" "$@" >"$folder/$name.log" 2>&1 </dev/null
-		echo $? >"$folder/$name.status"' sh "$folder"
+		status=$?
+		if [ $status -ne 0 ]; then
+			mv "$folder/$name.log" "$folder/$name.first"
+			timeout -k 5 600 "$program" "$@" >"$folder/$name.log" 2>&1 </dev/null
+			status=$?
+		fi
+		echo $status >"$folder/$name.status"' sh "$folder"
+}
+
+# second_tries FOLDER: names what passed only when it was run again (both logs are kept).
+second_tries() {
+	local f
+	for f in "$1"/*.first; do
+		[ ! -e "$f" ] || say "ran a second time: $(basename "$f" .first) ($f)"
+	done
 }
 
 if wanted peers; then
@@ -105,6 +119,7 @@ if part unit; then
 		n=$(basename "$p")
 		count_cmocka "$n" "$(cat "$logs/unit/$n.status")" "$logs/unit/$n.log"
 	done
+	second_tries "$logs/unit"
 fi
 
 if part replay; then
@@ -141,7 +156,7 @@ if part pytest; then
 	NATSD_MISSING=$(tr '\n' ' ' <"$cache/missing" 2>/dev/null)
 	for d in config wire clients fault; do
 		ls tests/$d/test_*.py >/dev/null 2>&1 || continue
-		"$cache/venv/bin/python" -B -m pytest -q -p no:cacheprovider --timeout 300 --tb short -rsfE --durations 20 \
+		"$cache/venv/bin/python" -B -m pytest -q -p no:cacheprovider --timeout 300 --reruns 1 --tb short -rsfER --durations 20 \
 			--junit-xml "$logs/pytest-$d.xml" tests/$d >"$logs/pytest-$d.log" 2>&1 </dev/null
 		status=$?
 		# shellcheck disable=SC2046
@@ -150,7 +165,7 @@ if part pytest; then
 		[ "$status" -eq 0 ] || [ "$2" -ne 0 ] || set -- "$1" 1 "$3"
 		count "$1" "$2" "$3"
 		say "tests/$d: $1 passed, $2 failed, $3 left out"
-		grep '^SKIPPED' "$logs/pytest-$d.log"
+		grep -E '^(SKIPPED|RERUN)' "$logs/pytest-$d.log"
 		[ "$2" -eq 0 ] || { say "FAILED tests/$d ($logs/pytest-$d.log)"; grep -E '^(FAILED|ERROR)' "$logs/pytest-$d.log"; tail -n 40 "$logs/pytest-$d.log"; }
 	done
 fi

@@ -17,7 +17,7 @@ log=$cache/bring.log
 
 server_version=v2.15.2
 cli_version=v0.5.0
-python_packages='pytest==8.4.2 pytest-timeout==2.4.0 nats-py==2.16.0'
+python_packages='pytest==8.4.2 pytest-timeout==2.4.0 pytest-rerunfailures==16.1 nats-py==2.16.0'
 js_packages='@nats-io/transport-node@3.4.0 @nats-io/nats-core@3.4.0 @nats-io/services@3.0.0-25'
 
 # Is the Go at hand at least this new?  go_at_least MINOR
