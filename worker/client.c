@@ -306,8 +306,10 @@ client_ready(struct loop_io *io, uint32_t events)
 	CHECK_OBJ(client, CLIENT_MAGIC);
 	if (client->state == CLIENT_CLOSING)
 		return;
-	if (events & LOOP_WRITE)
+	if (events & LOOP_WRITE) {
+		(void)mesh_commit(client->worker->mesh); /* what waits may tell of what was put since the last commit */
 		client_flush(client);
+	}
 	if (client->state == CLIENT_CLOSING)
 		return;
 	if (events & LOOP_READ)

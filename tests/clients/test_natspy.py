@@ -67,9 +67,12 @@ def test_queue_group_shares(server):
     async def program():
         members = [await connect(server) for _ in range(4)]
         counts = [0] * 4
+        all_came = asyncio.Event()      # nats-py may send the PING of flush() ahead of what was published before
         for i, member in enumerate(members):
             async def take(message, i=i):
                 counts[i] += 1
+                if sum(counts) == 2000:
+                    all_came.set()
             await member.subscribe('jobs', queue='q', cb=take)
             await flush(member)
         sender = await connect(server)
