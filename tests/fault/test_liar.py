@@ -43,10 +43,10 @@ def told(server):
 def one_on_each(server, workers):
     """{worker: client}, on these workers."""
     found = {}
-    while set(found) != set(workers):
+    while not set(workers) <= set(found):
         client = server.client()
         found.setdefault(server.worker_of(client), client)
-    return found
+    return {n: found[n] for n in workers}
 
 
 def test_liar(servers, lying_natsd):
