@@ -16,7 +16,7 @@
 
 #include "bench.h"
 
-#define HOLD_MAX 64            /* connections to wrong workers held while asking for the right one */
+#define HOLD_MAX 256           /* connections to wrong workers held while asking for the right one */
 #define DIALS_PER_ADDRESS 4096 /* then the next source address, so that ports in TIME_WAIT never run out */
 
 static struct {
