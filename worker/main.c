@@ -105,6 +105,7 @@ worker_rest(struct worker *worker)
 	worker->trim = false;
 	output_trim();
 	blob_trim(0);
+	mesh_trim(worker->mesh);
 	memory_trim();
 }
 
