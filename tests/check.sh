@@ -188,7 +188,7 @@ if part fuzz; then
 	for s in tests/fuzz/fuzz_*.c; do
 		[ -e "$s" ] || continue
 		n=$(basename "$s" .c)
-		say "$n: $(sed -n 's/^stat::number_of_executed_units: */runs /p; s/.* cov: \([0-9]*\) .*/\1/p' "$found/$n.log" | tail -n 2 | paste -sd ' ')"
+		say "$n: $(sed -n 's/^stat::number_of_executed_units: */runs /p; s/.* cov: \([0-9]*\) .*/edges \1/p' "$found/$n.log" | tail -n 2 | paste -sd ' ')"
 		verdict "$n ($found)" "$(cat "$found/$n.status")" "$found/$n.log"
 	done
 fi
