@@ -1,8 +1,8 @@
 """Starts servers for the black box tests and speaks to them: used by tests/wire and tests/clients.
 
 Server runs natsd, or the real nats-server to compare with, in a folder of its own, on ports the kernel chose.
-It is ready when its ports file names a port that answers. Nothing in here sleeps for a fixed time: every wait
-is for a condition and has a deadline.
+It is ready when its ports file is there: then all ports are bound, and whoever connects is served in time.
+Nothing in here sleeps for a fixed time: every wait is for a condition and has a deadline.
 
 NATSD_BIN    the natsd under test (default: the newest build/*/natsd)
 NATSD_CACHE  the folder with the peers nats-server and nats (default: ~/.cache/natsd-peers)
@@ -142,7 +142,6 @@ class Server:
         except TimeoutError as error:
             raise TimeoutError('%s\n%s' % (error, self.log()))
         self.port = self.port_of('nats')
-        self.client(connect=None).close()
 
     def port_of(self, kind):
         return int(self.ports[kind][0].rpartition(':')[2].strip('/'))
